@@ -1,0 +1,36 @@
+"""Scores of predicted articles against gold ones: mentions, entities, stances and evidence, with confidence intervals.
+
+Knows no model: what it compares are two lists of articles, paired by id.
+
+    report = evaluate(gold, predicted, labels=LabelSet.default())
+    report.headline["stances_micro_f1"]       # Interval(value=…, low=…, high=…)
+    rich.print(render(report))
+"""
+
+from mawaqif.eval.bootstrap import PRF, Counted, Interval, Rate
+from mawaqif.eval.entities import EntityScores, align, score_entities
+from mawaqif.eval.mentions import MentionScores, score_mentions
+from mawaqif.eval.pairs import Pair, pair
+from mawaqif.eval.report import Report, evaluate, render
+from mawaqif.eval.stances import JoinedEdge, StanceScores, join, score_stances
+
+__all__ = [
+    "PRF",
+    "Counted",
+    "EntityScores",
+    "Interval",
+    "JoinedEdge",
+    "MentionScores",
+    "Pair",
+    "Rate",
+    "Report",
+    "StanceScores",
+    "align",
+    "evaluate",
+    "join",
+    "pair",
+    "render",
+    "score_entities",
+    "score_mentions",
+    "score_stances",
+]

@@ -1,0 +1,101 @@
+"""Mentions → entities: which mentions of one article name the same thing, and its canonical name.
+
+Rules, in order, within one type: equal names after folding spelling and taking off attached clitics; aliases from
+`configs/aliases.yaml` (states, armies, bodies); a person's short name inside a full one; a body's short definite name
+inside a longer one. The canonical name is the longest form, without clitics.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+
+from mawaqif.article import Entity, Mention
+from mawaqif.text import fold, strip_proclitics
+
+# How a type's shorter names join longer ones: any run of words inside a person's name, and so on.
+_BY_INCLUSION = ("PERS", "ORG", "FAC", "EVENT", "LAW")
+
+
+@dataclass
+class _Cluster:
+    type: str
+    key: str
+    names: Counter[str] = field(default_factory=Counter)
+    mentions: list[int] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return max(self.names, key=lambda name: (len(name.split()), self.names[name], len(name)))
+
+
+@cache
+def aliases() -> dict[str, str]:
+    """Folded alias → folded first name of its group, from the shipped table."""
+    import yaml
+
+    groups = yaml.safe_load((files("mawaqif.configs") / "aliases.yaml").read_text(encoding="utf-8"))
+    return {_key(name): _key(group[0]) for group in groups for name in group}
+
+
+def cluster(text: str, spans: Sequence[tuple[int, int, str, float]]) -> tuple[list[Mention], list[Entity]]:
+    """Mentions and entities of an article from its spans (start, end, type, score), in text order."""
+    readings = [strip_proclitics(_inline(text[start:end])) for start, end, *_ in spans]
+    heard = Counter((spans[n][2], _key(name)) for n, names in enumerate(readings) for name in names)
+    clusters: dict[tuple[str, str], _Cluster] = {}
+    for number, (_, _, label, _) in enumerate(spans):
+        name = _most_heard(readings[number], label, heard)
+        key = aliases().get(_key(name), _key(name))
+        found = clusters.setdefault((label, key), _Cluster(label, key))
+        found.names[name] += 1
+        found.mentions.append(number)
+    merged = _include(sorted(clusters.values(), key=lambda c: c.mentions[0]))
+    mentions: list[Mention | None] = [None] * len(spans)
+    entities = []
+    for number, found in enumerate(merged, start=1):
+        entity = f"e{number}"
+        entities.append(Entity(id=entity, type=found.type, name=found.name))
+        for place in found.mentions:
+            start, end, label, score = spans[place]
+            mentions[place] = Mention(start=start, end=end, type=label, entity=entity, score=round(score, 4))
+    return [mention for mention in mentions if mention is not None], entities
+
+
+def _inline(surface: str) -> str:
+    return " ".join(surface.split())
+
+
+def _key(name: str) -> str:
+    """Folded, without the article on any word: «الولايات المتحدة» and «ولايات متحدة» are one key."""
+    return " ".join(word.removeprefix("ال") if len(word) > 4 else word for word in fold(name).split())
+
+
+def _most_heard(names: list[str], label: str, heard: Counter[tuple[str, str]]) -> str:
+    """The reading that most mentions share; the most plausible one where none is shared."""
+    best = max(names, key=lambda name: heard[label, _key(name)])
+    return best if heard[label, _key(best)] > heard[label, _key(names[0])] else names[0]
+
+
+def _include(clusters: list[_Cluster]) -> list[_Cluster]:
+    """Joins each cluster whose name is a run of words of a longer name of its type: the nearest one before it, or else
+    the first one after."""
+    kept = list(clusters)
+    for small in sorted(clusters, key=lambda c: len(c.key.split())):
+        if small.type not in _BY_INCLUSION:
+            continue
+        hosts = [c for c in kept if c is not small and c.type == small.type and _inside(small.key, c.key)]
+        if not hosts:
+            continue
+        before = [c for c in hosts if c.mentions[0] < small.mentions[0]]
+        host = max(before, key=lambda c: max(m for m in c.mentions if m < small.mentions[0])) if before else hosts[0]
+        host.names.update(small.names)
+        host.mentions = sorted([*host.mentions, *small.mentions])
+        kept.remove(small)
+    return sorted(kept, key=lambda c: c.mentions[0])
+
+
+def _inside(short: str, long: str) -> bool:
+    return short != long and f" {short} " in f" {long} "

@@ -1,0 +1,105 @@
+"""The two engines that run a saved model: ONNX Runtime (default, no torch) and PyTorch (GPU, or no ONNX graphs).
+
+Both take and return numpy arrays in the shapes of `mawaqif.encoding`, so everything around them is shared.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from mawaqif.decoding import Floats
+from mawaqif.encoding import Ints, PairArrays
+from mawaqif.errors import ModelError, require
+from mawaqif.saved import ENCODER_GRAPH, STANCE_GRAPH, SavedModel
+
+EngineName = Literal["auto", "onnx", "torch"]
+
+
+class Engine(Protocol):
+    """Runs the encoder with its mention head, and the stance head on the encoder's states."""
+
+    name: str
+
+    def encode(self, ids: Ints, mask: Ints) -> tuple[Floats, Floats]:
+        """ids, mask [batch, tokens] → hidden [batch, tokens, hidden], tag logits [batch, tokens, tags]."""
+
+    def stances(self, hidden: Floats, mask: Ints, pairs: PairArrays) -> tuple[Floats, Floats, Floats]:
+        """Stance [batch, pairs, 1 + stances], voice [batch, pairs, voices], evidence [batch, pairs, tokens] logits."""
+
+
+def make_engine(saved: SavedModel, name: EngineName = "auto", threads: int | None = None) -> Engine:
+    """The engine called `name`; auto: ONNX Runtime if the model has graphs, else PyTorch.
+
+    `threads`: processor threads, None for all. Raises ModelError or MissingExtraError where it cannot run.
+    """
+    if name == "torch" or (name == "auto" and not saved.has_graphs):
+        return TorchEngine(saved, threads)
+    if not saved.has_graphs:
+        raise ModelError(f"{saved.directory}: has no ONNX graphs; make them with: mawaqif export {saved.directory}")
+    return OnnxEngine(saved, threads)
+
+
+class OnnxEngine:
+    """ONNX Runtime on CPU. The graphs read their weights from the directory's model.safetensors."""
+
+    name = "onnx"
+
+    def __init__(self, saved: SavedModel, threads: int | None = None) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        if threads:
+            options.intra_op_num_threads = threads
+
+        def session(path: Path) -> Any:
+            try:
+                return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            except Exception as error:  # onnxruntime has no public base class for its errors
+                raise ModelError(f"{path}: ONNX Runtime cannot load it ({error}); export the model again") from error
+
+        self._encoder = session(saved.directory / ENCODER_GRAPH)
+        self._stances = session(saved.directory / STANCE_GRAPH)
+
+    def encode(self, ids: Ints, mask: Ints) -> tuple[Floats, Floats]:
+        hidden, tags = self._encoder.run(["hidden", "tags"], {"ids": ids, "mask": mask})
+        return hidden, tags
+
+    def stances(self, hidden: Floats, mask: Ints, pairs: PairArrays) -> tuple[Floats, Floats, Floats]:
+        inputs = {"hidden": hidden, "token_mask": mask, **pairs}
+        stance, voice, evidence = self._stances.run(["stance", "voice", "evidence"], inputs)
+        return stance, voice, evidence
+
+
+class TorchEngine:
+    """PyTorch, on the GPU if there is one."""
+
+    name = "torch"
+
+    def __init__(self, saved: SavedModel, threads: int | None = None) -> None:
+        torch = require("torch", "train")
+        require("transformers", "train")
+        from mawaqif.model import JointModel
+
+        if threads:
+            torch.set_num_threads(threads)
+        self._torch = torch
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._model = JointModel.load(saved).to(self._device)
+
+    def _run(self, call: Any, *arrays: np.ndarray[Any, Any]) -> Any:
+        with self._torch.inference_mode():
+            outputs = call(*(self._torch.from_numpy(array).to(self._device) for array in arrays))
+        return tuple(output.float().cpu().numpy() for output in outputs)
+
+    def encode(self, ids: Ints, mask: Ints) -> tuple[Floats, Floats]:
+        hidden, tags = self._run(self._model.encode, ids, mask)
+        return hidden, tags
+
+    def stances(self, hidden: Floats, mask: Ints, pairs: PairArrays) -> tuple[Floats, Floats, Floats]:
+        order = ("entity_mask", "types", "distance", "pairs")
+        stance, voice, evidence = self._run(self._model.stances, hidden, mask, *(pairs[name] for name in order))
+        return stance, voice, evidence

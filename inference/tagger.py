@@ -1,0 +1,176 @@
+"""Articles in, the same articles out with mentions, entities and stances: the tagger that `mawaqif.load` returns.
+
+    tagger = mawaqif.load()
+    article = tagger("…")                           # one text or Article
+    for article in tagger.pipe(articles): ...       # many, streamed in order
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from mawaqif.article import Article
+from mawaqif.decoding import Floats, PairScore, decide, decode_mentions, merge_windows, stitch
+from mawaqif.encoding import Encoded, Ints, Pairs, encode, pad_pairs, pad_windows, pairs_of, special_ids
+from mawaqif.errors import MissingExtraError, ModelError, require
+from mawaqif.inference.clustering import cluster
+from mawaqif.inference.engine import Engine, EngineName, make_engine
+from mawaqif.saved import SavedModel, open_model
+
+EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "default"
+_TOKENS_A_BATCH = 4096
+_SCORES_A_BATCH = 1_000_000  # entity pairs times tokens
+
+
+def load(model: str | Path | None = None, *, engine: EngineName = "auto", threads: int | None = None) -> Tagger:
+    """A tagger with the embedded model, a model directory, or a model on the Hugging Face hub.
+
+    engine: auto (ONNX Runtime if the model has ONNX graphs, else PyTorch), onnx or torch. threads: processor threads,
+    None for all. Raises ModelError that says what is missing, or MissingExtraError.
+    """
+    saved = open_model(_find(model))
+    return Tagger(saved, make_engine(saved, engine, threads))
+
+
+def _find(model: str | Path | None) -> Path:
+    if model is None:
+        return EMBEDDED
+    directory = Path(model)
+    looks_like_hub_id = isinstance(model, str) and model.count("/") == 1 and not model.startswith((".", "/"))
+    if directory.exists() or not looks_like_hub_id:
+        return directory
+    try:
+        hub = require("huggingface_hub", "train")
+        return Path(hub.snapshot_download(model, allow_patterns=["*.json", "*.safetensors", "*.onnx", "README.md"]))
+    except MissingExtraError:
+        raise
+    except Exception as error:  # offline, unknown id, no permission: the hub's errors have no common base
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(
+            f"{model!r} is no directory here and the hub did not give it ({reason}); give a model directory, or leave "
+            "the model out to use the embedded one"
+        ) from error
+
+
+class Tagger:
+    """Tags articles with one model. `min_score` is the default probability from which a stance is reported."""
+
+    def __init__(self, saved: SavedModel, engine: Engine) -> None:
+        self.saved, self.engine, self.labels = saved, engine, saved.labels
+        self.min_score = float(saved.settings.get("min_score", 0.5))
+        self._ids = special_ids(saved.tokenizer)
+        self._max_tokens = int(saved.settings["max_tokens"])
+
+    def __call__(self, article: Article | str, *, min_score: float | None = None, evidence: bool = True) -> Article:
+        """The article with its mentions, entities and stances; what it held of them before is replaced."""
+        return next(self.pipe([article], min_score=min_score, evidence=evidence))
+
+    def pipe(
+        self,
+        articles: Iterable[Article | str],
+        *,
+        min_score: float | None = None,
+        evidence: bool = True,
+        batch_size: int = 32,
+    ) -> Iterator[Article]:
+        """Tags articles in order, `batch_size` at a time; the batch changes no result.
+
+        min_score: least probability of a stance, None for the model's own. evidence: whether to look for it. A text
+        becomes an Article with the id `text-<its number>`. Raises ArticleError for a text that is no valid text.
+        """
+        stream = (
+            Article(id=f"text-{number}", text=article) if isinstance(article, str) else article
+            for number, article in enumerate(articles, start=1)
+        )
+        while batch := list(islice(stream, batch_size)):
+            yield from self._tag(batch, self.min_score if min_score is None else min_score, evidence)
+
+    def stances(self, articles: Sequence[Article], *, min_score: float | None = None) -> list[Article]:
+        """Copies of articles whose stances are the model's, between the entities that the articles already hold."""
+        encodings = encode([a.text for a in articles], self.saved.tokenizer, self._max_tokens)
+        hidden = [[states for states, _ in windows] for windows in self._encode(encodings)]
+        return self._with_stances(articles, encodings, hidden, self.min_score if min_score is None else min_score, True)
+
+    def _tag(self, articles: Sequence[Article], min_score: float, evidence: bool) -> list[Article]:
+        encodings = encode([a.text for a in articles], self.saved.tokenizer, self._max_tokens)
+        outputs = self._encode(encodings)
+        named = []
+        for article, encoded, windows in zip(articles, encodings, outputs, strict=True):
+            found = decode_mentions(stitch(encoded, [tags for _, tags in windows]), encoded, self.labels)
+            spans = [(encoded.words[a][0], encoded.words[b][1], label, score) for a, b, label, score in found]
+            mentions, entities = cluster(article.text, spans)
+            named.append(article.model_copy(update={"mentions": mentions, "entities": entities, "stances": []}))
+        hidden = [[states for states, _ in windows] for windows in outputs]
+        tagged = self._with_stances(named, encodings, hidden, min_score, evidence)
+        return [self._drop_unused(article) for article in tagged]
+
+    def _encode(self, encodings: Sequence[Encoded]) -> list[list[tuple[Floats, Floats]]]:
+        """Hidden states and tag logits [tokens + 2, …] of every window of every article, run in order of length."""
+        windows = [(n, w) for n, encoded in enumerate(encodings) for w in range(len(encoded.windows))]
+        ids = {(n, w): encodings[n].ids[slice(*encodings[n].windows[w])] for n, w in windows}
+        results: list[list[tuple[Floats, Floats]]] = [[None] * len(e.windows) for e in encodings]  # type: ignore[list-item]
+        order = sorted(windows, key=lambda key: len(ids[key]))
+        while order:
+            size = max(1, _TOKENS_A_BATCH // (len(ids[order[-1]]) + 2))
+            batch, order = order[-size:], order[:-size]
+            inputs, mask = pad_windows([ids[key] for key in batch], self._ids)
+            hidden, tags = self.engine.encode(inputs, mask)
+            for row, (n, w) in enumerate(batch):
+                length = len(ids[n, w]) + 2
+                results[n][w] = hidden[row, :length], tags[row, :length]
+        return results
+
+    def _with_stances(
+        self,
+        articles: Sequence[Article],
+        encodings: Sequence[Encoded],
+        hidden: list[list[Floats]],
+        min_score: float,
+        evidence: bool,
+    ) -> list[Article]:
+        scored: list[list[tuple[int, Pairs, Floats, Floats, Floats]]] = [[] for _ in articles]
+        jobs = []
+        for n, (article, encoded) in enumerate(zip(articles, encodings, strict=True)):
+            for w, window in enumerate(encoded.windows):
+                pairs = pairs_of(article, encoded, window, self.labels)
+                if len(pairs.pairs):
+                    jobs.append((n, w, pairs))
+        jobs.sort(key=lambda job: len(job[2].pairs) * job[2].mask.shape[1])
+        while jobs:
+            size = max(1, _SCORES_A_BATCH // (len(jobs[-1][2].pairs) * jobs[-1][2].mask.shape[1]))
+            batch, jobs = jobs[-size:], jobs[:-size]
+            states, mask = _pad_states([hidden[n][w] for n, w, _ in batch])
+            outputs = self.engine.stances(states, mask, pad_pairs([pairs for *_, pairs in batch], states.shape[1]))
+            for row, (n, w, pairs) in enumerate(batch):
+                stance, voice, where = (output[row, : len(pairs.pairs)] for output in outputs)
+                scored[n].append((w, pairs, stance, voice, where))
+        decided = []
+        for article, encoded, parts in zip(articles, encodings, scored, strict=True):
+            merged: dict[tuple[str, str], PairScore] = merge_windows(encoded, parts)
+            stances = decide(merged, encoded, self.labels, min_score, evidence)
+            decided.append(article.model_copy(update={"stances": stances}))
+        return decided
+
+    def _drop_unused(self, article: Article) -> Article:
+        """Without the entities that exist only for stances and take part in none."""
+        only = {label.name for label in self.labels.types if label.only_in_stances}
+        used = {end for stance in article.stances for end in (stance.holder, stance.target)}
+        kept = [e for e in article.entities if e.type not in only or e.id in used]
+        names = {entity.id for entity in kept}
+        return article.model_copy(
+            update={"entities": kept, "mentions": [m for m in article.mentions if m.entity in names]}
+        )
+
+
+def _pad_states(states: Sequence[Floats]) -> tuple[Floats, Ints]:
+    """Hidden states [batch, longest, hidden], zero-padded, and their mask [batch, longest]."""
+    import numpy as np
+
+    longest = max(len(s) for s in states)
+    padded = np.zeros((len(states), longest, states[0].shape[1]), dtype=np.float32)
+    mask = np.zeros((len(states), longest), dtype=np.int64)
+    for row, s in enumerate(states):
+        padded[row, : len(s)], mask[row, : len(s)] = s, 1
+    return padded, mask

@@ -1,0 +1,207 @@
+"""The command line: thin commands over the plain functions of the rooms. Nothing here needs torch until a command does.
+
+Errors go to standard error, one line each. Exit status: 0 all right, 1 some input could not be used (the rest was
+processed), 2 the command could not run.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+
+from mawaqif import __version__
+from mawaqif.errors import InputError, MawaqifError, require
+
+if TYPE_CHECKING:
+    from mawaqif.article import Article
+
+app = typer.Typer(
+    name="mawaqif",
+    help="Who is named in Arabic political news, and who stands where.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="Model directory or hub id; default: embedded.")]
+EngineOption = Annotated[Literal["auto", "onnx", "torch"], typer.Option(help="What runs the model.")]
+ThreadsOption = Annotated[int | None, typer.Option(help="Processor threads; default: all.")]
+Overrides = Annotated[list[str] | None, typer.Argument(help="Overrides, e.g. training.epochs=3")]
+
+
+def main() -> None:
+    """Runs the command line, with one line on standard error for every error that mawaqif foresees."""
+    try:
+        app()
+    except MawaqifError as error:
+        errors.print(f"[bold red]error[/] {_plain(error)}")
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except KeyboardInterrupt:
+        errors.print("stopped")
+        sys.exit(130)
+
+
+def _plain(error: MawaqifError) -> str:
+    return str(error).replace("[", r"\[")
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+    if version:
+        print(f"mawaqif {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def tag(
+    inputs: Annotated[list[str], typer.Argument(metavar="FILE|DIR|-", help="Text or JSON lines; - is standard input.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here: .jsonl, .jsonl.gz or .html.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Also write one HTML page.")] = None,
+    json_lines: Annotated[bool, typer.Option("--json", help="JSON lines even in a terminal.")] = False,
+    model: ModelOption = None,
+    engine: EngineOption = "auto",
+    min_score: Annotated[float | None, typer.Option(min=0, max=1, help="Least probability of a stance.")] = None,
+    threads: ThreadsOption = None,
+) -> None:
+    """Tag articles: entities and stances with their evidence."""
+    from mawaqif.inference.files import read_inputs
+    from mawaqif.inference.tagger import load
+    from mawaqif.jsonl import write_articles
+
+    failed: list[InputError] = []
+
+    def report(error: InputError) -> None:
+        failed.append(error)
+        errors.print(f"[bold red]skipped[/] {_plain(error)}")
+
+    tagger = load(model, engine=engine, threads=threads)
+    articles: Iterable[Article] = tagger.pipe(read_inputs(inputs, report), min_score=min_score)
+    pages = [path for path in (html, output) if path and path.suffix == ".html"]
+    if pages:
+        from mawaqif.inference.pages import write_html
+
+        articles = list(articles)
+        for page in pages:
+            write_html(articles, page, tagger.labels)
+    if output and output.suffix != ".html":
+        write_articles(articles, output)
+    elif not pages or (html and not output):
+        if sys.stdout.isatty() and not json_lines:
+            _show(articles, tagger.labels)
+        else:
+            sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+            write_articles(articles, sys.stdout)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _show(articles: Iterable[Article], labels: Any) -> None:
+    from mawaqif.inference.terminal import render
+
+    console = Console()
+    for article in articles:
+        console.print(render(article, labels))
+
+
+@app.command()
+def train(config: Path, overrides: Overrides = None) -> None:
+    """Fine-tune an encoder on annotated articles (needs the extra `train`)."""
+    require("torch", "train")
+    from mawaqif.train.card import write_card
+    from mawaqif.train.config import load_config
+    from mawaqif.train.export import export_onnx
+    from mawaqif.train.finetune import FinetuneConfig, finetune
+
+    settings = load_config(config, FinetuneConfig, overrides or [])
+    _follow(finetune(settings), "training")
+    export_onnx(settings.output)
+    write_card(settings.output, settings)
+    print(settings.output)
+
+
+@app.command()
+def pretrain(config: Path, overrides: Overrides = None) -> None:
+    """Pre-train an encoder on unlabelled text (needs the extra `train`)."""
+    require("torch", "train")
+    from mawaqif.train.config import load_config
+    from mawaqif.train.pretrain import PretrainConfig
+    from mawaqif.train.pretrain import pretrain as run
+
+    settings = load_config(config, PretrainConfig, overrides or [])
+    _follow(run(settings), "pre-training")
+    print(settings.output)
+
+
+def _follow(progress: Iterator[Any], title: str) -> None:
+    """Shows a recipe's progress: a bar in a terminal, now and then a line elsewhere. Ctrl-C says how to go on."""
+    from mawaqif.train.progress import follow
+
+    try:
+        follow(progress, title, errors)
+    except KeyboardInterrupt:
+        errors.print("stopped; the same command goes on from the last checkpoint")
+        sys.exit(130)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="Model directory or hub id; 'embedded' for the default model.")],
+    gold: Annotated[Path, typer.Argument(help="Annotated articles, JSON lines.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    engine: EngineOption = "auto",
+    min_score: Annotated[float | None, typer.Option(min=0, max=1, help="Least probability of a stance.")] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Also write the tagged articles here.")] = None,
+) -> None:
+    """Score a model on gold articles, with 95 % confidence intervals (needs the extra `eval`)."""
+    require("seqeval", "eval")
+    from mawaqif.eval import evaluate as score
+    from mawaqif.eval import render
+    from mawaqif.inference.tagger import load
+    from mawaqif.jsonl import read_articles, write_articles
+
+    failed: list[InputError] = []
+
+    def report_error(error: InputError) -> None:
+        failed.append(error)
+        errors.print(f"[bold red]skipped[/] {_plain(error)}")
+
+    articles = list(read_articles(gold, on_error=report_error))
+    if not articles:
+        raise InputError("holds no usable article", path=str(gold))
+    tagger = load(None if model == "embedded" else model, engine=engine)
+    predicted = list(tagger.pipe([article.clean() for article in articles], min_score=min_score))
+    given_gold = tagger.stances(articles, min_score=min_score)
+    if predictions:
+        write_articles(predicted, predictions)
+    report = score(articles, predicted, labels=tagger.labels, predicted_given_gold=given_gold)
+    if as_json:
+        print(json.dumps(report.to_dict(), ensure_ascii=False, indent=2))
+    else:
+        Console().print(render(report))
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(model: Annotated[Path, typer.Argument(help="Model directory.")]) -> None:
+    """Write a model directory's ONNX graphs (needs the extra `train`)."""
+    require("torch", "train")
+    require("onnx", "train")
+    from mawaqif.train.export import export_onnx
+
+    for path in export_onnx(model):
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""Model outputs → mentions, stances and evidence: stitching windows, legal tag sequences, thresholds, spans.
+
+The arrays of `mawaqif.encoding` in, offsets into the original text out. Both engines and the trainer's dev scores use
+these functions, so a model is selected by what users will see. Needs numpy only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mawaqif.article import Stance
+from mawaqif.encoding import Bools, Encoded, Ints, Pairs
+from mawaqif.labels import LabelSet
+from mawaqif.text import Span
+
+Floats = NDArray[np.float32]
+WordSpan = tuple[int, int, str, float]  # first word, last word, type, score
+
+MAX_EVIDENCE_WORDS = 40
+
+
+def softmax(logits: Floats) -> Floats:
+    """Probabilities along the last axis."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True, initial=-np.inf))
+    probabilities: Floats = shifted / shifted.sum(axis=-1, keepdims=True)
+    return probabilities
+
+
+def stitch(encoded: Encoded, windows: Sequence[Floats]) -> Floats:
+    """One row of tag logits a word, each from the window that sees the word with most context.
+
+    windows: logits [tokens, tags] of each window, [CLS] first. A word without a token gets zeros, O slightly ahead.
+    Shape [words, tags].
+    """
+    home = encoded.home()
+    result = np.zeros((len(encoded.words), windows[0].shape[-1]), dtype=np.float32)
+    result[:, 0] = 1e-3
+    for number, ((start, _), logits) in enumerate(zip(encoded.windows, windows, strict=True)):
+        here = np.flatnonzero(home == number)
+        result[here] = logits[encoded.first[here] - start + 1]
+    return result
+
+
+def transitions(labels: LabelSet) -> Bools:
+    """Which BIO tag may follow which [tags, tags]: I-X only after B-X or I-X."""
+    tags = labels.bio_tags
+    return np.array([[not b.startswith("I-") or a[2:] == b[2:] for b in tags] for a in tags])
+
+
+def decode_mentions(emissions: Floats, encoded: Encoded, labels: LabelSet) -> list[WordSpan]:
+    """Best legal BIO sequence of each sentence (Viterbi). emissions [words, tags] are logits.
+
+    Returns (first word, last word, type, score); the score is the mean probability of the mention's tags.
+    """
+    tags = labels.bio_tags
+    logs = np.log(softmax(emissions) + 1e-12)
+    penalty = np.where(transitions(labels), 0.0, -np.inf)
+    opening = np.where([t.startswith("I-") for t in tags], -np.inf, 0.0)
+    path = np.empty(len(logs), dtype=np.int64)
+    edges = np.flatnonzero(np.diff(encoded.sentence, prepend=-1, append=-1))
+    for start, end in pairwise(edges):
+        path[start:end] = _viterbi(logs[start:end], penalty, opening)
+    found: list[WordSpan] = []
+    for word in np.flatnonzero([tags[t].startswith("B-") for t in path]):
+        last = int(word)
+        while (
+            last + 1 < len(path)
+            and path[last + 1] == path[word] + 1
+            and encoded.sentence[last + 1] == encoded.sentence[word]
+        ):
+            last += 1
+        rows = np.arange(word, last + 1)
+        found.append((int(word), last, tags[path[word]][2:], float(np.exp(logs[rows, path[rows]]).mean())))
+    return found
+
+
+def _viterbi(logs: NDArray[np.float32], penalty: NDArray[np.float64], opening: NDArray[np.float64]) -> Ints:
+    score = logs[0] + opening
+    back = np.empty(logs.shape, dtype=np.int64)
+    for step in range(1, len(logs)):
+        through = score[:, None] + penalty
+        back[step] = through.argmax(axis=0)
+        score = through.max(axis=0) + logs[step]
+    path = [int(score.argmax())]
+    for step in range(len(logs) - 1, 0, -1):
+        path.append(int(back[step][path[-1]]))
+    return np.array(path[::-1])
+
+
+@dataclass(frozen=True)
+class PairScore:
+    """The model's view of one ordered pair: probabilities [1 + stances] and [voices], and evidence logits [tokens]."""
+
+    stance: Floats
+    voice: Floats
+    evidence: Floats
+    window: Span
+
+
+def merge_windows(
+    encoded: Encoded, scored: Iterable[tuple[int, Pairs, Floats, Floats, Floats]]
+) -> dict[tuple[str, str], PairScore]:
+    """Each ordered pair of entity ids, scored in the window where a stance between them is most probable.
+
+    scored: number of the window, its Pairs, and its stance logits [pairs, 1 + stances], voice logits [pairs, voices]
+    and evidence logits [pairs, tokens].
+    """
+    best: dict[tuple[str, str], PairScore] = {}
+    for number, pairs, stance, voice, evidence in scored:
+        stances, voices = softmax(stance), softmax(voice)
+        for row, (holder, target) in enumerate(pairs.pairs):
+            key = pairs.entities[holder], pairs.entities[target]
+            if key not in best or stances[row, 0] < best[key].stance[0]:
+                best[key] = PairScore(stances[row], voices[row], evidence[row], encoded.windows[number])
+    return best
+
+
+def decide(
+    scores: dict[tuple[str, str], PairScore], encoded: Encoded, labels: LabelSet, min_score: float, evidence: bool = True
+) -> list[Stance]:
+    """The pairs whose most probable stance reaches `min_score`, strongest evidence span each, in text order."""
+    found = []
+    for (holder, target), score in scores.items():
+        label = int(score.stance[1:].argmax())
+        probability = float(score.stance[1 + label])
+        if probability < min_score:
+            continue
+        found.append(
+            Stance(
+                holder=holder,
+                target=target,
+                stance=labels.stance_names[label],
+                voice=labels.voice_names[int(score.voice.argmax())],
+                evidence=evidence_span(encoded, score.window, score.evidence) if evidence else None,
+                score=round(probability, 4),
+            )
+        )
+    return sorted(found, key=lambda s: s.evidence or (0, 0))
+
+
+def evidence_span(encoded: Encoded, window: Span, logits: Floats) -> Span | None:
+    """The run of words inside one sentence with the greatest sum of evidence logits (maximum subarray), at most
+    MAX_EVIDENCE_WORDS long and at least one word. Offsets into the text; None for a window without words."""
+    start, end = window
+    words = np.unique(encoded.word_of[start:end])
+    words = words[words >= 0]
+    if not len(words):
+        return None
+    by_word = np.zeros(len(encoded.words))
+    inside = encoded.word_of[start:end] >= 0
+    counts = np.bincount(encoded.word_of[start:end][inside], minlength=len(by_word))
+    np.add.at(by_word, encoded.word_of[start:end][inside], logits[1 : end - start + 1][inside])
+    by_word[words] /= counts[words]
+    best, span = -np.inf, (int(words[0]), int(words[0]))
+    first, total = int(words[0]), 0.0
+    for word in range(int(words[0]), int(words[-1]) + 1):
+        new_sentence = encoded.sentence[word] != encoded.sentence[first]
+        if total < 0 or new_sentence or word - first >= MAX_EVIDENCE_WORDS:
+            first, total = word, 0.0
+        total += by_word[word]
+        if total > best:
+            best, span = total, (first, word)
+    return encoded.words[span[0]][0], encoded.words[span[1]][1]

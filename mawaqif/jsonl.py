@@ -1,0 +1,115 @@
+"""Articles in JSON lines, the project's own file format: one article a line, plain or gzip. A bad line is reported with
+file and line number, and the lines after it are read all the same.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from io import BufferedReader
+from pathlib import Path
+from typing import BinaryIO, TextIO, cast
+
+from mawaqif.article import Article, parse_object
+from mawaqif.errors import ArticleError, InputError
+
+__all__ = ["read_articles", "write_articles"]
+
+BOM = b"\xef\xbb\xbf"
+GZIP = b"\x1f\x8b"
+ANNOTATIONS = ("mentions", "entities", "stances")
+
+
+def read_articles(
+    path: str | Path | BinaryIO,
+    *,
+    on_error: Callable[[InputError], None] | None = None,
+    text_only: bool = False,
+) -> Iterator[Article]:
+    """Yield the articles of a JSON lines file (plain or gzip) or of an open binary stream, which is not closed.
+
+    A line that is no usable article (not UTF-8, not a JSON object, no text, an id that came before, broken offsets)
+    makes an InputError with path and line, which goes to `on_error`, or is raised where that is None. A file that
+    cannot be read at all, or holds no line, raises InputError in any case. A record without id is called
+    `<file stem>:<line>`. `text_only` drops the mentions, entities and stances given, unread.
+    """
+    if isinstance(path, str | Path):
+        name, stem = str(path), Path(str(path).removesuffix(".gz")).stem
+        if not Path(path).exists():
+            raise InputError("there is no such file; check the path", path=name)
+        if Path(path).is_dir():
+            raise InputError("is a directory, not a file; name the JSON lines file in it", path=name)
+    else:
+        name = str(getattr(path, "name", "<stream>"))
+        stem = Path(name.strip("<>").removesuffix(".gz")).stem
+    return _read(path, name, stem, on_error, text_only)
+
+
+def _read(
+    path: str | Path | BinaryIO,
+    name: str,
+    stem: str,
+    on_error: Callable[[InputError], None] | None,
+    text_only: bool,
+) -> Iterator[Article]:
+    seen: set[str] = set()
+    empty = True
+    for number, line in _lines(path, name):
+        empty = False
+        try:
+            article = _article(line, f"{stem}:{number}", text_only)
+            if article.id in seen:
+                raise ArticleError("came before in this file; give every article its own id", article_id=article.id)
+        except InputError as error:
+            error.path, error.line = name, number
+            if on_error is None:
+                raise
+            on_error(error)
+        else:
+            seen.add(article.id)
+            yield article
+    if empty:
+        raise InputError("is empty; it must hold one JSON object a line", path=name)
+
+
+def _lines(path: str | Path | BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not blank, with their numbers from 1."""
+    number = 0
+    with ExitStack() as stack:
+        try:
+            stream = stack.enter_context(Path(path).open("rb")) if isinstance(path, str | Path) else path
+            # Peeking leaves the bytes in place: the file may be a pipe, which opens only once.
+            compressed = isinstance(stream, BufferedReader) and stream.peek(2)[:2] == GZIP
+            for number, line in enumerate(stack.enter_context(gzip.open(stream)) if compressed else stream, 1):
+                content = line.removeprefix(BOM)
+                if content.strip():
+                    yield number, content
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"cannot be read after line {number}: {error}", path=name) from error
+
+
+def _article(line: bytes, default_id: str, text_only: bool) -> Article:
+    data = parse_object(line)
+    if text_only:
+        data = {key: value for key, value in data.items() if key not in ANNOTATIONS}
+    article = Article.from_dict(data, default_id=default_id)
+    if not article.text.strip():
+        raise ArticleError("is empty; leave the article out or give it a text", article_id=article.id, field="text")
+    return article
+
+
+def write_articles(articles: Iterable[Article], path: str | Path | TextIO) -> int:
+    """Write one article a line and return how many; a path that ends in `.gz` is compressed, a stream stays open."""
+    count = 0
+    with ExitStack() as stack:
+        if isinstance(path, str | Path):
+            opener = gzip.open if str(path).endswith(".gz") else open
+            out = cast(TextIO, stack.enter_context(opener(path, "wt", encoding="utf-8", newline="\n")))
+        else:
+            out = path
+        for article in articles:
+            out.write(article.to_json() + "\n")
+            count += 1
+    return count

@@ -1,0 +1,161 @@
+"""The joint model in PyTorch: any Hugging Face encoder, a word-level mention head and a head for entity pairs.
+
+One encoder pass gives hidden states; the mention head reads them at first sub-words, and the stance head scores every
+ordered pair of entities on the same states. For a pair (holder h, target t) the stance head, in the manner of
+document-level relation extraction (adaptive threshold and localized context pooling, Zhou et al. 2021,
+https://arxiv.org/abs/2010.11304; evidence-guided attention, Ma et al. 2023, https://arxiv.org/abs/2302.08675):
+
+  1. scores each token as evidence, from the pooled holder, the pooled target and the token's distance to both;
+  2. pools the article under that attention into the pair's context, and each entity's own mentions under the same
+     scores, so a name that occurs ten times is read where the evidence stands;
+  3. classifies (holder, target, context) into none, favor, against, and the voice.
+
+The holder AUTHOR is entity 0 and its mention is the [CLS] token, so the article's own voice needs no special case.
+A saved model is a directory: config.json (the encoder's configuration plus the section `mawaqif`), model.safetensors,
+tokenizer.json, labels.json, README.md (`mawaqif.saved`). Loading reads no pickle and runs no code from it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, PreTrainedModel
+
+from mawaqif.encoding import DISTANCE_BUCKETS
+from mawaqif.errors import ModelError
+from mawaqif.labels import LabelSet
+from mawaqif.saved import CONFIG, LABELS, TOKENIZER, WEIGHTS, SavedModel
+
+
+class StanceHead(nn.Module):
+    """Scores ordered pairs of entities over one window's hidden states (see the module's docstring).
+
+    `width` is the size of the pair space, `heads` the number of attention distributions; head 0 is the evidence.
+    """
+
+    def __init__(self, hidden: int, labels: LabelSet, width: int = 256, heads: int = 4, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.heads, self.width = heads, width
+        types, stances, voices = len(labels.types) + 1, len(labels.stances) + 1, len(labels.voices)
+        self.type_embedding = nn.Embedding(types, hidden)
+        self.queries = nn.ModuleList(nn.Linear(hidden, width) for _ in range(2))
+        self.keys = nn.ModuleList(nn.Linear(hidden, width) for _ in range(2))
+        self.distance_bias = nn.ModuleList(nn.Embedding(DISTANCE_BUCKETS, heads) for _ in range(2))
+        self.pooled = nn.ModuleList(nn.Linear(hidden, width) for _ in range(2))
+        self.entity = nn.ModuleList(nn.Linear(hidden, width) for _ in range(2))
+        self.context = nn.Linear(hidden, width)
+        self.dropout = nn.Dropout(dropout)
+        self.mlp = nn.Sequential(nn.LayerNorm(4 * width), nn.Linear(4 * width, 2 * width), nn.GELU())
+        self.stance = nn.Linear(2 * width, stances)
+        self.voice = nn.Linear(2 * width, voices)
+        self.evidence_bias = nn.Parameter(torch.zeros(1))
+        for bias in self.distance_bias:
+            nn.init.zeros_(bias.weight)
+
+    def forward(
+        self, hidden: Tensor, token_mask: Tensor, entity_mask: Tensor, types: Tensor, distance: Tensor, pairs: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Scores pairs.
+
+        hidden [batch, tokens, hidden]; token_mask [batch, tokens]; entity_mask [batch, entities, tokens]; types
+        [batch, entities]; distance [batch, entities, tokens]; pairs [batch, pairs, 2]: rows of the entity arrays.
+        Returns stance logits [batch, pairs, 1 + stances] (class 0 is none), voice logits [batch, pairs, voices] and
+        evidence logits [batch, pairs, tokens].
+        """
+        mask = entity_mask.to(hidden.dtype)
+        pooled = mask @ hidden / mask.sum(-1, keepdim=True).clamp(min=1) + self.type_embedding(types)
+        holder, target = pairs[..., 0], pairs[..., 1]
+        scores = self._side(0, pooled, hidden, distance, holder) + self._side(1, pooled, hidden, distance, target)
+        scores = scores.masked_fill(token_mask[:, None, :, None] == 0, -1e4)  # [batch, pairs, tokens, heads]
+        attention = scores.softmax(dim=2)
+        split = self.context(hidden).unflatten(-1, (self.heads, -1))
+        context = torch.einsum("bpth,bthw->bphw", attention, split).flatten(-2)
+        evidence = scores[..., 0]
+        ends = [self._entity(n, hidden, mask, evidence, rows) for n, rows in enumerate((holder, target))]
+        globals_ = [self.pooled[n](_rows(pooled, rows)) for n, rows in enumerate((holder, target))]
+        a, b = ends[0] + globals_[0], ends[1] + globals_[1]
+        features = self.mlp(self.dropout(torch.cat([a, b, context, a * b + context * (a - b)], dim=-1)))
+        return self.stance(features), self.voice(features), evidence + self.evidence_bias
+
+    def _side(self, n: int, pooled: Tensor, hidden: Tensor, distance: Tensor, rows: Tensor) -> Tensor:
+        """How well each token answers one end of each pair. Shape [batch, pairs, tokens, heads]."""
+        query = self.queries[n](pooled).unflatten(-1, (self.heads, -1))
+        key = self.keys[n](hidden).unflatten(-1, (self.heads, -1))
+        score = torch.einsum("behw,bthw->beth", query, key) / (self.width / self.heads) ** 0.5
+        return _rows((score + self.distance_bias[n](distance)).flatten(2), rows).unflatten(2, score.shape[2:])
+
+    def _entity(self, n: int, hidden: Tensor, mask: Tensor, evidence: Tensor, rows: Tensor) -> Tensor:
+        """One end of each pair, pooled over its own mentions by nearness to the evidence. Shape [batch, pairs, width]."""
+        own = _rows(mask, rows)
+        weights = evidence.masked_fill(own == 0, -1e4).softmax(dim=-1)
+        projected: Tensor = self.entity[n](hidden)
+        return weights @ projected
+
+
+def _rows(values: Tensor, rows: Tensor) -> Tensor:
+    """Picks rows [batch, pairs] of values [batch, entities, size]. Shape [batch, pairs, size]."""
+    return values.gather(1, rows[..., None].expand(-1, -1, values.shape[-1]))
+
+
+class JointModel(nn.Module):
+    """Encoder, mention head and stance head.
+
+    `schemes` names additional mention tag sets (their numbers of tags) with a linear head each: public NER sets with
+    other labels train the same encoder through them. They are not saved.
+    """
+
+    def __init__(
+        self,
+        encoder: PreTrainedModel,
+        labels: LabelSet,
+        settings: dict[str, Any] | None = None,
+        schemes: dict[str, int] | None = None,
+    ) -> None:
+        super().__init__()
+        self.settings: dict[str, Any] = {"stance_width": 256, "stance_heads": 4, "max_tokens": 512, **(settings or {})}
+        self.encoder, self.labels = encoder, labels
+        size = encoder.config.hidden_size
+        self.mentions = nn.Linear(size, len(labels.bio_tags))
+        self.stances = StanceHead(size, labels, self.settings["stance_width"], self.settings["stance_heads"])
+        self.schemes = nn.ModuleDict({name: nn.Linear(size, tags) for name, tags in (schemes or {}).items()})
+
+    def encode(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """ids, mask [batch, tokens] → hidden states [batch, tokens, hidden] and mention logits [batch, tokens, tags]."""
+        hidden: Tensor = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+        return hidden, self.mentions(hidden)
+
+    def save(self, directory: str | Path, tokenizer: Tokenizer) -> None:
+        """Writes the model directory; weights as 16-bit floats, without the heads of other schemes."""
+        directory = Path(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        config = {**self.encoder.config.to_diff_dict(), "model_type": self.encoder.config.model_type}
+        config = json.loads(json.dumps(config, default=str)) | {"mawaqif": self.settings, "dtype": "float32"}
+        (directory / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        weights = {k: v.half().contiguous() for k, v in self.state_dict().items() if not k.startswith("schemes.")}
+        save_file(weights, directory / WEIGHTS, metadata={"format": "pt"})
+        tokenizer.save(str(directory / TOKENIZER))
+        self.labels.save(directory / LABELS)
+
+    @classmethod
+    def load(cls, saved: SavedModel) -> JointModel:
+        """The model of an opened directory, in fp32. Raises ModelError where its files do not fit together."""
+        config = AutoConfig.from_pretrained(saved.directory, trust_remote_code=False, local_files_only=True)
+        model = cls(AutoModel.from_config(config, trust_remote_code=False), saved.labels, saved.settings)
+        path = saved.directory / WEIGHTS
+        try:
+            weights = load_file(path)
+        except SafetensorError as error:
+            raise ModelError(f"{path}: damaged ({error}); copy the model again") from error
+        missing, unexpected = model.load_state_dict({k: v.float() for k, v in weights.items()}, strict=False)
+        if missing or unexpected:
+            raise ModelError(
+                f"{path}: does not fit {CONFIG} (missing {missing}, unknown {unexpected}); copy both again"
+            )
+        return model.eval()

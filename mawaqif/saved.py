@@ -1,0 +1,110 @@
+"""The saved model directory, read without torch: its files, its checks, its labels, tokenizer and settings.
+
+    config.json        the encoder's Hugging Face configuration plus the section `mawaqif` (heads, windows, thresholds)
+    model.safetensors  all weights, 16-bit
+    tokenizer.json     normalisation, word splitting and sub-words
+    labels.json        the label set
+    README.md          the model card
+    encoder.onnx, stances.onnx   optional: the computation for ONNX Runtime; both read their weights from model.safetensors
+
+Nothing in a directory is ever executed: there is no pickle, and a configuration that points to code is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from mawaqif.errors import ConfigError, ModelError
+from mawaqif.labels import LabelSet
+
+CONFIG, WEIGHTS, TOKENIZER, LABELS, CARD = (
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "labels.json",
+    "README.md",
+)
+ENCODER_GRAPH, STANCE_GRAPH = "encoder.onnx", "stances.onnx"
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A checked model directory. `settings` is the section `mawaqif` of config.json."""
+
+    directory: Path
+    config: dict[str, Any]
+    labels: LabelSet
+    tokenizer: Tokenizer
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        section: dict[str, Any] = self.config["mawaqif"]
+        return section
+
+    @property
+    def has_graphs(self) -> bool:
+        return all((self.directory / name).is_file() for name in (ENCODER_GRAPH, STANCE_GRAPH))
+
+
+def open_model(directory: str | Path) -> SavedModel:
+    """Opens a model directory. Raises ModelError that names the missing, damaged or refused file and what to do."""
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise ModelError(f"{directory}: no such model directory")
+    for name in (CONFIG, WEIGHTS, TOKENIZER, LABELS):
+        if not (directory / name).is_file():
+            pickled = [path.name for path in directory.glob("*.bin")] + [path.name for path in directory.glob("*.pt")]
+            hint = f" ({pickled[0]} is a pickle and is never loaded)" if name == WEIGHTS and pickled else ""
+            raise ModelError(
+                f"{directory}: {name} is missing{hint}; copy the model again or give a mawaqif model directory"
+            )
+    try:
+        config = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{directory / CONFIG}: is no JSON ({error}); copy the model again") from error
+    if not isinstance(config, dict) or not isinstance(config.get("mawaqif"), dict):
+        raise ModelError(f"{directory / CONFIG}: has no section 'mawaqif'; this is no model trained by `mawaqif train`")
+    if "auto_map" in config:
+        raise ModelError(f"{directory / CONFIG}: asks to run code from the directory (auto_map); mawaqif never does")
+    _check_weights(directory / WEIGHTS)
+    try:
+        labels = LabelSet.load(directory / LABELS)
+    except ConfigError as error:
+        raise ModelError(f"{error}; copy the model again") from error
+    try:
+        tokenizer = Tokenizer.from_file(str(directory / TOKENIZER))
+    except Exception as error:  # tokenizers raises bare Exception
+        raise ModelError(f"{directory / TOKENIZER}: damaged ({error}); copy the model again") from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return SavedModel(directory, config, labels, tokenizer)
+
+
+def weight_index(path: Path) -> tuple[dict[str, dict[str, Any]], int]:
+    """The header of a safetensors file: tensor name → dtype, shape, data_offsets; and where the data begins.
+
+    Format: 8 bytes little-endian header length, JSON header, data (https://github.com/huggingface/safetensors#format).
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or length > size - 8:
+            raise ModelError(f"{path}: truncated or no safetensors file; copy the model again")
+        try:
+            header = json.loads(file.read(length))
+        except ValueError as error:
+            raise ModelError(f"{path}: damaged header ({error}); copy the model again") from error
+    header.pop("__metadata__", None)
+    return header, 8 + length
+
+
+def _check_weights(path: Path) -> None:
+    header, start = weight_index(path)
+    wanted = start + max((int(entry["data_offsets"][1]) for entry in header.values()), default=0)
+    if (size := path.stat().st_size) != wanted:
+        raise ModelError(f"{path}: {size:,} bytes instead of {wanted:,}: truncated or damaged; copy the model again")

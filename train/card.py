@@ -1,0 +1,95 @@
+"""Writes the model card (README.md of a model directory): data and terms, recipe, dev figures, limits, how to use it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import yaml
+
+from mawaqif import __version__
+from mawaqif.saved import CARD, WEIGHTS, open_model, weight_index
+from mawaqif.train.finetune import FinetuneConfig
+
+_TEMPLATE = """\
+---
+language: ar
+library_name: mawaqif
+pipeline_tag: token-classification
+tags: [arabic, news, named-entity-recognition, stance-detection]
+---
+
+# {name}
+
+Reads Arabic political news and marks named entities and directed stances (holder → target, favor or against, with the
+words that show it). Trained with mawaqif {version}.
+
+```python
+import mawaqif
+tagger = mawaqif.load("{name}")
+article = tagger("…")
+```
+
+## Labels
+
+Entity types: {types}. Stances: {stances}. Voices: {voices}.
+
+## Model
+
+{parameters:.1f} million parameters, of which encoder {encoder_parameters:.1f} million ({encoder}). Windows of at most
+{max_tokens} sub-words; longer articles are read in overlapping windows of whole sentences. Weights are stored as 16-bit
+floats. Stances are reported from a probability of {min_score} on, the threshold with the best F1 on dev.
+
+## Data
+
+{data}
+
+## Recipe
+
+```yaml
+{recipe}```
+
+## Scores on dev
+
+Best epoch by dev score, so these figures are a little optimistic. `mawaqif evaluate` prints the full table.
+
+| strict mention F1, named types | all types | edge F1, gold entities | macro F1 of stances, gold entities |
+|---|---|---|---|
+| {named:.3f} | {mentions:.3f} | {edges:.3f} | {macro:.3f} |
+
+## Use and limits
+
+A stance is what the article reports, not a fact about the world, and the model misses and invents some. It is made for
+reading many articles and finding the sentence to check, not for decisions about people. It was trained on Modern Standard
+Arabic news; on dialect, social media, poetry or old texts expect much less.
+"""
+
+
+def write_card(directory: Path, config: FinetuneConfig, notes: str = "") -> Path:
+    """Writes README.md into a model directory from the run's configuration and its scores.json."""
+    saved = open_model(directory)
+    header, _ = weight_index(directory / WEIGHTS)
+    sizes = {name: (entry["data_offsets"][1] - entry["data_offsets"][0]) / 2e6 for name, entry in header.items()}
+    scores = json.loads((directory / "scores.json").read_text(encoding="utf-8"))
+    terms = f", only articles with terms {', '.join(config.data.terms)}" if config.data.terms else ""
+    data = [f"- annotated articles: {path.name}{terms}" for path in config.data.train]
+    data += [f"- named entities, scheme {ner.scheme}: {ner.path.parent.name}/{ner.path.name}" for ner in config.data.ner]
+    data += [f"- dev (best epoch and threshold only): {config.data.dev.name}"]
+    card = _TEMPLATE.format(
+        name=directory.name,
+        version=__version__,
+        types=", ".join(saved.labels.type_names),
+        stances=", ".join(saved.labels.stance_names),
+        voices=", ".join(saved.labels.voice_names),
+        parameters=sum(sizes.values()),
+        encoder_parameters=sum(size for name, size in sizes.items() if name.startswith("encoder.")),
+        encoder=config.model.encoder,
+        max_tokens=config.model.max_tokens,
+        min_score=saved.settings["min_score"],
+        data="\n".join(data),
+        recipe=yaml.safe_dump(json.loads(config.model_dump_json()), allow_unicode=True, sort_keys=False),
+        **{key: scores[key] for key in ("named", "mentions", "edges", "macro")},
+    )
+    path = directory / CARD
+    path.write_text(card + notes, encoding="utf-8")
+    return path

@@ -1,0 +1,180 @@
+"""Gold articles and NER sentences → training examples, and their padding into batches.
+
+An example is one window of one article: its token ids, a tag for the first token of each word, and every allowed
+ordered pair of the gold entities inside it with its stance, voice and evidence tokens.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from mawaqif.article import Article
+from mawaqif.encoding import Bools, Ints, Pairs, encode, pad_pairs, pad_windows, pairs_of, tokens_in, word_tags
+from mawaqif.errors import InputError
+from mawaqif.jsonl import read_articles
+from mawaqif.labels import LabelSet
+
+IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Example:
+    """ids [tokens] without specials; tags [tokens], IGNORED but at first tokens of words; stance and voice [pairs]
+    (0 is none; IGNORED where the evidence lies in another window); evidence [pairs, tokens + 2]."""
+
+    ids: Ints
+    tags: Ints
+    pairs: Pairs
+    stance: Ints
+    voice: Ints
+    evidence: Bools
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One NER sentence: ids and tags [tokens], tags IGNORED but at first tokens of words."""
+
+    ids: Ints
+    tags: Ints
+
+
+def load_articles(path: Path, labels: LabelSet, terms: Sequence[str] | None) -> list[Article]:
+    """The annotated articles of a JSONL file, only those whose field `terms` is listed where `terms` is given.
+
+    Raises InputError for a file that cannot be read, a broken article, or a label that the label set does not have.
+    """
+    articles = []
+    for article in read_articles(path):
+        if terms is None or (article.model_extra or {}).get("terms") in terms:
+            _check_labels(article, labels, path)
+            articles.append(article)
+    return articles
+
+
+def _check_labels(article: Article, labels: LabelSet, path: Path) -> None:
+    known = {"type": labels.type_names, "stance": labels.stance_names, "voice": labels.voice_names}
+    found = [
+        *((f"mentions[{n}].type", "type", m.type) for n, m in enumerate(article.mentions)),
+        *((f"stances[{n}].stance", "stance", s.stance) for n, s in enumerate(article.stances)),
+        *((f"stances[{n}].voice", "voice", s.voice) for n, s in enumerate(article.stances) if s.voice is not None),
+    ]
+    for field, kind, value in found:
+        if value not in known[kind]:
+            raise InputError(
+                f"{value!r} is no {kind} of the label set ({', '.join(known[kind])}); correct it or add it to the labels",
+                path=str(path), article_id=article.id, field=field,
+            )
+
+
+def make_examples(articles: Sequence[Article], tokenizer: Tokenizer, labels: LabelSet, max_tokens: int) -> list[Example]:
+    """One example a window of each article."""
+    examples = []
+    for article, encoded in zip(articles, encode([a.text for a in articles], tokenizer, max_tokens), strict=True):
+        tags = word_tags(article, encoded, labels)
+        by_token = np.full(len(encoded.ids), IGNORED, dtype=np.int64)
+        seen = encoded.first >= 0
+        by_token[encoded.first[seen]] = tags[seen]
+        gold = {(s.holder, s.target): s for s in article.stances}
+        for start, end in encoded.windows:
+            pairs = pairs_of(article, encoded, (start, end), labels)
+            stance = np.zeros(len(pairs.pairs), dtype=np.int64)
+            voice = np.full(len(pairs.pairs), IGNORED, dtype=np.int64)
+            evidence = np.zeros((len(pairs.pairs), end - start + 2), dtype=np.bool_)
+            for row, (holder, target) in enumerate(pairs.pairs):
+                edge = gold.get((pairs.entities[holder], pairs.entities[target]))
+                if edge is None:
+                    continue
+                stance[row] = 1 + labels.stance_names.index(edge.stance)
+                if edge.voice is not None:
+                    voice[row] = labels.voice_names.index(edge.voice)
+                if edge.evidence is not None:
+                    evidence[row, tokens_in(encoded, (start, end), edge.evidence)] = True
+                    if not evidence[row].any() and len(encoded.windows) > 1:
+                        stance[row] = IGNORED
+            examples.append(Example(encoded.ids[start:end], by_token[start:end], pairs, stance, voice, evidence))
+    return examples
+
+
+def load_sentences(
+    sets: Iterable[tuple[Path, str, dict[str, str] | None, float, dict[str, object] | None]],
+    labels: LabelSet,
+    tokenizer: Tokenizer,
+    max_tokens: int,
+    seed: int = 0,
+) -> tuple[dict[str, list[Sentence]], dict[str, list[str]]]:
+    """Public NER sets by scheme: their sentences, and the tag names of the schemes that need a head of their own.
+
+    Each set is (path, scheme, map, share, where): with a `map` of its types to ours it trains the main head (words of
+    types that are not mapped, and O unless "O" is mapped, are not scored); without, a head of its own. `where` keeps
+    only the records with these field values.
+    """
+    sentences: dict[str, list[Sentence]] = {}
+    inventories: dict[str, list[str]] = {}
+    for path, scheme, mapping, share, where in sets:
+        records = list(_read_tagged(path, where))
+        random.Random(seed).shuffle(records)
+        records = records[: max(1, round(share * len(records)))]
+        if mapping is None:
+            known = inventories.setdefault(scheme, ["O"])
+            types = sorted({tag[2:] for _, tags in records for tag in tags if tag != "O"})
+            known += [f"{p}-{t}" for t in types for p in "BI" if f"{p}-{t}" not in known]
+            number = {tag: n for n, tag in enumerate(known)}
+        else:
+            ours = {tag: n for n, tag in enumerate(labels.bio_tags)}
+            number = {f"{p}-{old}": ours[f"{p}-{new}"] for old, new in mapping.items() if old != "O" for p in "BI"}
+            number |= {"O": 0} if "O" in mapping else {}
+        encodings = tokenizer.encode_batch([tokens for tokens, _ in records], is_pretokenized=True, add_special_tokens=False)
+        pool = sentences.setdefault(scheme, [])
+        for (_, tags), encoding in zip(records, encodings, strict=True):
+            word_ids = np.array(encoding.word_ids[: max_tokens - 2], dtype=np.int64)
+            first = np.flatnonzero(np.diff(word_ids, prepend=-1))
+            by_token = np.full(len(word_ids), IGNORED, dtype=np.int64)
+            by_token[first] = [number.get(tags[w], IGNORED) for w in word_ids[first]]
+            pool.append(Sentence(np.array(encoding.ids[: max_tokens - 2], dtype=np.int64), by_token))
+    return sentences, inventories
+
+
+def _read_tagged(path: Path, where: dict[str, object] | None) -> Iterable[tuple[list[str], list[str]]]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read ({error}); give a JSONL file of tokens and tags", path=str(path)) from error
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = json.loads(line)
+            tokens, tags = record["tokens"], record["tags"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"no record with tokens and tags ({error})", path=str(path), line=number) from error
+        if len(tokens) != len(tags):
+            raise InputError(f"{len(tokens)} tokens but {len(tags)} tags", path=str(path), line=number)
+        if tokens and all(record.get(key) == value for key, value in (where or {}).items()):
+            yield tokens, tags
+
+
+def collate(examples: Sequence[Example], ids: dict[str, int]) -> dict[str, Tensor]:
+    """Pads examples into one batch.
+
+    ids, mask, tags [batch, tokens]; entity_mask, distance [batch, entities, tokens]; types [batch, entities]; pairs
+    [batch, pairs, 2]; stance, voice [batch, pairs], IGNORED in padding; evidence [batch, pairs, tokens].
+    """
+    inputs, mask = pad_windows([e.ids for e in examples], ids)
+    arrays = pad_pairs([e.pairs for e in examples], inputs.shape[1])
+    shape = arrays["pairs"].shape[:2]
+    labelled = {"tags": np.full_like(inputs, IGNORED), "stance": np.full(shape, IGNORED), "voice": np.full(shape, IGNORED)}
+    evidence = np.zeros((*shape, inputs.shape[1]), dtype=np.bool_)
+    for row, example in enumerate(examples):
+        labelled["tags"][row, 1 : len(example.tags) + 1] = example.tags
+        labelled["stance"][row, : len(example.stance)] = example.stance
+        labelled["voice"][row, : len(example.voice)] = example.voice
+        evidence[row, : example.evidence.shape[0], : example.evidence.shape[1]] = example.evidence
+    batch = {"ids": inputs, "mask": mask, **arrays, **labelled, "evidence": evidence}
+    return {name: torch.from_numpy(array) for name, array in batch.items()}

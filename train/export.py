@@ -1,0 +1,145 @@
+"""Writes a model directory's ONNX graphs, which read their weights from the directory's own model.safetensors.
+
+A graph is exported by PyTorch, then each of its large constants is found among the saved weights and replaced by a
+reference into model.safetensors (ONNX external data) with a cast to fp32. So the weights exist once, both engines use
+the very same numbers, and the graphs are a few hundred kilobytes. ONNX Runtime folds the casts when it loads.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from mawaqif.errors import ModelError
+from mawaqif.model import JointModel
+from mawaqif.saved import ENCODER_GRAPH, STANCE_GRAPH, WEIGHTS, SavedModel, open_model, weight_index
+
+OPSET = 20
+_SMALL = 256  # constants with fewer elements stay inside the graph
+
+
+class _Encode(nn.Module):
+    def __init__(self, model: JointModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        return self.model.encode(ids, mask)
+
+
+def export_onnx(directory: str | Path) -> list[Path]:
+    """Writes encoder.onnx and stances.onnx into a model directory and returns their paths.
+
+    encoder.onnx: ids, mask [batch, tokens] int64 → hidden [batch, tokens, hidden], tags [batch, tokens, tags].
+    stances.onnx: hidden, mask, entity_mask [batch, entities, tokens] bool, types [batch, entities], distance [batch,
+    entities, tokens], pairs [batch, pairs, 2] → stance, voice, evidence; see `StanceHead.forward`.
+    """
+    saved = open_model(directory)
+    model = JointModel.load(saved)
+    batch, tokens, entities, pairs = 2, 24, 5, 7
+    ids = torch.randint(5, 100, (batch, tokens))
+    mask = torch.ones_like(ids)
+    hidden = model.encode(ids, mask)[0].detach()
+    entity_mask = torch.zeros(batch, entities, tokens, dtype=torch.bool)
+    entity_mask[:, torch.arange(entities), torch.arange(entities)] = True
+    types = torch.zeros(batch, entities, dtype=torch.int64)
+    distance = torch.zeros(batch, entities, tokens, dtype=torch.int64)
+    rows = torch.randint(0, entities, (batch, pairs, 2))
+    weights = _saved_weights(saved)
+    encoder = _export(_Encode(model), {"ids": ids, "mask": mask}, ["hidden", "tags"], {"ids": 2, "mask": 2})
+    stances = _export(
+        model.stances,
+        {"hidden": hidden, "token_mask": mask, "entity_mask": entity_mask, "types": types, "distance": distance, "pairs": rows},
+        ["stance", "voice", "evidence"],
+        {"hidden": 2, "token_mask": 2, "entity_mask": 3, "types": 2, "distance": 3, "pairs": 2},
+    )
+    paths = []
+    for graph, name in ((encoder, ENCODER_GRAPH), (stances, STANCE_GRAPH)):
+        _share_weights(graph, weights, saved.directory / WEIGHTS)
+        paths.append(saved.directory / name)
+        onnx.save_model(graph, str(paths[-1]))
+    return paths
+
+
+def _export(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], dynamic: dict[str, int]) -> Any:
+    """The ONNX graph of a module in evaluation mode; the first `dynamic` dimensions of each input may vary."""
+    auto = torch.export.Dim.DYNAMIC
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module.eval(),
+            tuple(inputs.values()),
+            dynamo=True,
+            dynamic_shapes={name: dict.fromkeys(range(count), auto) for name, count in dynamic.items()},
+            input_names=list(inputs),
+            output_names=outputs,
+            opset_version=OPSET,
+            verbose=False,
+        )
+    return program.model_proto
+
+
+def _saved_weights(saved: SavedModel) -> dict[str, tuple[NDArray[np.float32], int, int]]:
+    """Name → (values as fp32, offset and length of the raw 16-bit data in model.safetensors)."""
+    path = saved.directory / WEIGHTS
+    header, start = weight_index(path)
+    raw = np.memmap(path, dtype=np.uint8, mode="r")
+    found = {}
+    for name, entry in header.items():
+        if entry["dtype"] != "F16":
+            raise ModelError(f"{path}: {name} is {entry['dtype']}; a saved mawaqif model holds F16")
+        begin, end = (start + int(offset) for offset in entry["data_offsets"])
+        values = np.frombuffer(raw[begin:end].tobytes(), dtype=np.float16).reshape(entry["shape"])
+        found[name] = (values.astype(np.float32), begin, end - begin)
+    return found
+
+
+def _share_weights(model: Any, weights: dict[str, tuple[NDArray[np.float32], int, int]], path: Path) -> None:
+    """Replaces the graph's large constants by references into the weights file. Raises ModelError if one is not there."""
+    graph = model.graph
+    kept, nodes = [], []
+    for constant in graph.initializer:
+        values = numpy_helper.to_array(constant)
+        if values.size < _SMALL or values.dtype != np.float32:
+            kept.append(constant)
+            continue
+        name, transposed = _find(values, weights)
+        if name is None:
+            raise ModelError(f"{path}: the exported constant {constant.name} {values.shape} is none of the saved weights")
+        stored, offset, length = weights[name]
+        shared = TensorProto(name=f"{constant.name}.f16", data_type=TensorProto.FLOAT16, dims=stored.shape)
+        shared.data_location = TensorProto.EXTERNAL
+        for key, value in (("location", path.name), ("offset", str(offset)), ("length", str(length))):
+            shared.external_data.add(key=key, value=value)
+        kept.append(shared)
+        cast = f"{constant.name}.f32" if transposed else constant.name
+        nodes.append(helper.make_node("Cast", [shared.name], [cast], to=TensorProto.FLOAT))
+        if transposed:
+            nodes.append(helper.make_node("Transpose", [cast], [constant.name], perm=[1, 0]))
+    nodes += graph.node
+    for field, items in ((graph.initializer, kept), (graph.node, nodes)):
+        copies = list(items)
+        del field[:]
+        field.extend(copies)
+    del graph.value_info[:]
+
+
+def _find(
+    values: NDArray[np.float32], weights: dict[str, tuple[NDArray[np.float32], int, int]]
+) -> tuple[str | None, bool]:
+    for name, (stored, _, _) in weights.items():
+        if stored.shape == values.shape and np.array_equal(stored, values):
+            return name, False
+        if stored.ndim == 2 and stored.T.shape == values.shape and np.array_equal(stored.T, values):
+            return name, True
+    return None, False

@@ -1,0 +1,66 @@
+"""Builds the tokenizer that a model directory saves: normalisation, word splitting and sub-words in one `tokenizer.json`.
+
+Because the normaliser runs inside the `tokenizers` library, every token's offsets point into the ORIGINAL text by
+construction. The rules are those of AraBERT v0.2's preprocessor (Antoun et al. 2020, https://aclanthology.org/2020.osact-1.2):
+diacritics and tatweel go, Arabic-Indic and Persian digits become ASCII, a character repeated more than twice is kept
+twice, URLs, e-mail addresses and user names become one token each, punctuation and digits are split from letters.
+Two differences are meant: پ چ گ ڤ and other letters are kept, and the embedded model's tokenizer also folds hamza
+on alef (أ إ آ ٱ → ا), since scraped text writes it unreliably and a small encoder should not learn each name twice.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+PAD, UNK, CLS, SEP, MASK = SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+URL, EMAIL, USER = "[رابط]", "[بريد]", "[مستخدم]"
+
+_DIGITS = [(chr(base + d), str(d)) for base in (0x0660, 0x06F0) for d in range(10)]
+_INVISIBLE = r"[\u00AD\u061C\u200B-\u200F\u202A-\u202E\u2060-\u2069\uFE0F\uFEFF]"
+_DIACRITICS = r"[\u0610-\u061A\u064B-\u065F\u0670\u06D6-\u06ED]"
+
+
+def normalizer(*, fold_alef: bool = True) -> normalizers.Normalizer:
+    """The text rules of this module as one `tokenizers` normaliser."""
+    steps: list[normalizers.Normalizer] = [
+        normalizers.Replace(Regex(r"(?:https?://|www\.)[^\s<>\"«»،؛]+"), f" {URL} "),
+        normalizers.Replace(Regex(r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+"), f" {EMAIL} "),
+        normalizers.Replace(Regex(r"(?<![\w@])@\w+"), f" {USER} "),
+        normalizers.NFKC(),
+        normalizers.Replace(Regex(f"{_INVISIBLE}|{_DIACRITICS}|ـ"), ""),
+        *(normalizers.Replace(digit, ascii_digit) for digit, ascii_digit in _DIGITS),
+        normalizers.Replace("ی", "ي"),
+        normalizers.Replace("ک", "ك"),
+        normalizers.Replace(Regex(r"([^\d\s])\1\K\1+"), ""),
+    ]
+    if fold_alef:
+        steps.append(normalizers.Replace(Regex("[أإآٱ]"), "ا"))
+    return normalizers.Sequence([*steps, normalizers.Lowercase()])
+
+
+def pre_tokenizer() -> pre_tokenizers.PreTokenizer:
+    """Runs of letters, runs of digits, and every other visible character by itself."""
+    pieces = r"\[(?:رابط|بريد|مستخدم)\]|[\p{L}\p{M}]+|\p{N}+|[^\s\p{L}\p{M}\p{N}]"
+    return pre_tokenizers.Split(Regex(pieces), behavior="removed", invert=True)
+
+
+def train_tokenizer(texts: Iterable[str] | Iterator[str], vocab_size: int, *, fold_alef: bool = True) -> Tokenizer:
+    """A WordPiece tokenizer of `vocab_size` pieces learned from `texts`, with [CLS] and [SEP] put around each input."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token=UNK, max_input_chars_per_word=100))
+    tokenizer.normalizer = normalizer(fold_alef=fold_alef)
+    tokenizer.pre_tokenizer = pre_tokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=vocab_size,
+        special_tokens=[*SPECIAL_TOKENS, URL, EMAIL, USER],
+        limit_alphabet=400,
+        min_frequency=3,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{CLS} $A {SEP}",
+        pair=f"{CLS} $A {SEP} $B {SEP}",
+        special_tokens=[(token, tokenizer.token_to_id(token)) for token in (CLS, SEP)],
+    )
+    return tokenizer

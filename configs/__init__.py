@@ -1,1 +1,1 @@
-""""""
+"""Shipped run configurations, label set and alias table."""

@@ -1,1 +1,1 @@
-""""""
+"""The data room: readers of annotated data in other formats, for training."""

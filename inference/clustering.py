@@ -44,7 +44,7 @@ def aliases() -> dict[str, str]:
 def cluster(text: str, spans: Sequence[tuple[int, int, str, float]]) -> tuple[list[Mention], list[Entity]]:
     """Mentions and entities of an article from its spans (start, end, type, score), in text order."""
     readings = [strip_proclitics(_inline(text[start:end])) for start, end, *_ in spans]
-    heard = Counter((spans[n][2], _key(name)) for n, names in enumerate(readings) for name in names)
+    heard = Counter((spans[n][2], key) for n, names in enumerate(readings) for key in {_key(name) for name in names})
     clusters: dict[tuple[str, str], _Cluster] = {}
     for number, (_, _, label, _) in enumerate(spans):
         name = _most_heard(readings[number], label, heard)
@@ -65,7 +65,7 @@ def cluster(text: str, spans: Sequence[tuple[int, int, str, float]]) -> tuple[li
 
 
 def _inline(surface: str) -> str:
-    return " ".join(surface.split())
+    return " ".join(surface.replace("#", " ").split()) or surface
 
 
 def _key(name: str) -> str:

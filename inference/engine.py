@@ -13,7 +13,7 @@ import numpy as np
 from mawaqif.decoding import Floats
 from mawaqif.encoding import Ints, PairArrays
 from mawaqif.errors import ModelError, require
-from mawaqif.saved import ENCODER_GRAPH, STANCE_GRAPH, SavedModel
+from mawaqif.saved import ENCODER_GRAPH, LABELS, STANCE_GRAPH, SavedModel
 
 EngineName = Literal["auto", "onnx", "torch"]
 
@@ -63,6 +63,12 @@ class OnnxEngine:
 
         self._encoder = session(saved.directory / ENCODER_GRAPH)
         self._stances = session(saved.directory / STANCE_GRAPH)
+        _, tags = self._encoder.get_outputs()
+        stance, voice, _ = self._stances.get_outputs()
+        labels = saved.labels
+        wanted = [len(labels.bio_tags), 1 + len(labels.stances), len(labels.voices)]
+        if [output.shape[-1] for output in (tags, stance, voice)] != wanted:
+            raise ModelError(f"{saved.directory}: {LABELS} does not fit the ONNX graphs; copy the model again")
 
     def encode(self, ids: Ints, mask: Ints) -> tuple[Floats, Floats]:
         hidden, tags = self._encoder.run(["hidden", "tags"], {"ids": ids, "mask": mask})

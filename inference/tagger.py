@@ -3,13 +3,18 @@
     tagger = mawaqif.load()
     article = tagger("…")                           # one text or Article
     for article in tagger.pipe(articles): ...       # many, streamed in order
+
+The windows of several articles run as one batch, and so do their entity pairs: one encoder pass feeds both tasks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+
+import numpy as np
 
 from mawaqif.article import Article
 from mawaqif.decoding import Floats, PairScore, decide, decode_mentions, merge_windows, stitch
@@ -17,9 +22,12 @@ from mawaqif.encoding import Encoded, Ints, Pairs, encode, pad_pairs, pad_window
 from mawaqif.errors import MissingExtraError, ModelError, require
 from mawaqif.inference.clustering import cluster
 from mawaqif.inference.engine import Engine, EngineName, make_engine
-from mawaqif.saved import SavedModel, open_model
+from mawaqif.saved import CONFIG, TOKENIZER, SavedModel, open_model
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "default"
+_HUB_SECONDS = 5.0  # to answer
+_LEAST_TOKENS = 8  # in a window, with [CLS] and [SEP]
+_BATCH = 32  # articles
 _TOKENS_A_BATCH = 4096
 _SCORES_A_BATCH = 1_000_000  # entity pairs times tokens
 
@@ -43,7 +51,8 @@ def _find(model: str | Path | None) -> Path:
         return directory
     try:
         hub = require("huggingface_hub", "train")
-        return Path(hub.snapshot_download(model, allow_patterns=["*.json", "*.safetensors", "*.onnx", "README.md"]))
+        wanted = ["*.json", "*.safetensors", "*.onnx", "README.md"]
+        return Path(hub.snapshot_download(model, allow_patterns=wanted, etag_timeout=_HUB_SECONDS))
     except MissingExtraError:
         raise
     except Exception as error:  # offline, unknown id, no permission: the hub's errors have no common base
@@ -59,9 +68,18 @@ class Tagger:
 
     def __init__(self, saved: SavedModel, engine: Engine) -> None:
         self.saved, self.engine, self.labels = saved, engine, saved.labels
-        self.min_score = float(saved.settings.get("min_score", 0.5))
         self._ids = special_ids(saved.tokenizer)
-        self._max_tokens = int(saved.settings["max_tokens"])
+        try:
+            self.min_score = float(saved.settings.get("min_score", 0.5))
+            self._max_tokens = int(saved.settings["max_tokens"])
+        except (KeyError, TypeError, ValueError) as error:
+            path = saved.directory / CONFIG
+            raise ModelError(f"{path}: damaged section 'mawaqif' ({error!r}); copy the model again") from error
+        if self._max_tokens < _LEAST_TOKENS:
+            raise ModelError(f"{saved.directory / CONFIG}: max_tokens is {self._max_tokens}, at least {_LEAST_TOKENS}")
+        known = saved.config.get("vocab_size")
+        if known is not None and saved.tokenizer.get_vocab_size() > known:
+            raise ModelError(f"{saved.directory / TOKENIZER}: has more pieces than the model; copy both again")
 
     def __call__(self, article: Article | str, *, min_score: float | None = None, evidence: bool = True) -> Article:
         """The article with its mentions, entities and stances; what it held of them before is replaced."""
@@ -73,13 +91,15 @@ class Tagger:
         *,
         min_score: float | None = None,
         evidence: bool = True,
-        batch_size: int = 32,
+        batch_size: int = _BATCH,
     ) -> Iterator[Article]:
         """Tags articles in order, `batch_size` at a time; the batch changes no result.
 
         min_score: least probability of a stance, None for the model's own. evidence: whether to look for it. A text
         becomes an Article with the id `text-<its number>`. Raises ArticleError for a text that is no valid text.
         """
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
         stream = (
             Article(id=f"text-{number}", text=article) if isinstance(article, str) else article
             for number, article in enumerate(articles, start=1)
@@ -89,9 +109,14 @@ class Tagger:
 
     def stances(self, articles: Sequence[Article], *, min_score: float | None = None) -> list[Article]:
         """Copies of articles whose stances are the model's, between the entities that the articles already hold."""
-        encodings = encode([a.text for a in articles], self.saved.tokenizer, self._max_tokens)
-        hidden = [[states for states, _ in windows] for windows in self._encode(encodings)]
-        return self._with_stances(articles, encodings, hidden, self.min_score if min_score is None else min_score, True)
+        least = self.min_score if min_score is None else min_score
+        scored: list[Article] = []
+        for start in range(0, len(articles), _BATCH):
+            batch = articles[start : start + _BATCH]
+            encodings = encode([a.text for a in batch], self.saved.tokenizer, self._max_tokens)
+            hidden = [[states for states, _ in windows] for windows in self._encode(encodings)]
+            scored += self._with_stances(batch, encodings, hidden, least, True)
+        return scored
 
     def _tag(self, articles: Sequence[Article], min_score: float, evidence: bool) -> list[Article]:
         encodings = encode([a.text for a in articles], self.saved.tokenizer, self._max_tokens)
@@ -135,8 +160,9 @@ class Tagger:
         for n, (article, encoded) in enumerate(zip(articles, encodings, strict=True)):
             for w, window in enumerate(encoded.windows):
                 pairs = pairs_of(article, encoded, window, self.labels)
-                if len(pairs.pairs):
-                    jobs.append((n, w, pairs))
+                most = max(1, _SCORES_A_BATCH // pairs.mask.shape[1])  # a window full of names has too many for one run
+                parts = [pairs.pairs[start : start + most] for start in range(0, len(pairs.pairs), most)]
+                jobs += [(n, w, replace(pairs, pairs=part)) for part in parts]
         jobs.sort(key=lambda job: len(job[2].pairs) * job[2].mask.shape[1])
         while jobs:
             size = max(1, _SCORES_A_BATCH // (len(jobs[-1][2].pairs) * jobs[-1][2].mask.shape[1]))
@@ -147,8 +173,8 @@ class Tagger:
                 stance, voice, where = (output[row, : len(pairs.pairs)] for output in outputs)
                 scored[n].append((w, pairs, stance, voice, where))
         decided = []
-        for article, encoded, parts in zip(articles, encodings, scored, strict=True):
-            merged: dict[tuple[str, str], PairScore] = merge_windows(encoded, parts)
+        for article, encoded, outcomes in zip(articles, encodings, scored, strict=True):
+            merged: dict[tuple[str, str], PairScore] = merge_windows(encoded, outcomes)
             stances = decide(merged, encoded, self.labels, min_score, evidence)
             decided.append(article.model_copy(update={"stances": stances}))
         return decided
@@ -166,8 +192,6 @@ class Tagger:
 
 def _pad_states(states: Sequence[Floats]) -> tuple[Floats, Ints]:
     """Hidden states [batch, longest, hidden], zero-padded, and their mask [batch, longest]."""
-    import numpy as np
-
     longest = max(len(s) for s in states)
     padded = np.zeros((len(states), longest, states[0].shape[1]), dtype=np.float32)
     mask = np.zeros((len(states), longest), dtype=np.int64)

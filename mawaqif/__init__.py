@@ -43,3 +43,7 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'mawaqif' has no attribute {name!r}")
     return getattr(_import_module(f"mawaqif.{_homes.get(name, 'article')}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

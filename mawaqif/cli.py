@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from mawaqif import __version__
 from mawaqif.errors import InputError, MawaqifError, require
@@ -32,7 +33,7 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="Model directory or hub id; default: embedded.")]
 EngineOption = Annotated[Literal["auto", "onnx", "torch"], typer.Option(help="What runs the model.")]
-ThreadsOption = Annotated[int | None, typer.Option(help="Processor threads; default: all.")]
+ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Processor threads; default: all.")]
 Overrides = Annotated[list[str] | None, typer.Argument(help="Overrides, e.g. training.epochs=3")]
 
 
@@ -40,19 +41,13 @@ def main() -> None:
     """Runs the command line, with one line on standard error for every error that mawaqif foresees."""
     try:
         app()
-    except MawaqifError as error:
-        errors.print(f"[bold red]error[/] {_plain(error)}")
+    except (MawaqifError, OSError) as error:  # OSError: no room, no right, no such folder to write to
+        _complain("error", error)
         sys.exit(2)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
-    except KeyboardInterrupt:
-        errors.print("stopped")
-        sys.exit(130)
 
 
-def _plain(error: MawaqifError) -> str:
-    return str(error).replace("[", r"\[")
+def _complain(what: str, error: Exception) -> None:
+    errors.print(Text.assemble((what, "bold red"), " ", str(error)))
 
 
 @app.callback(invoke_without_command=True)
@@ -65,7 +60,9 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 @app.command()
 def tag(
     inputs: Annotated[list[str], typer.Argument(metavar="FILE|DIR|-", help="Text or JSON lines; - is standard input.")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here: .jsonl, .jsonl.gz or .html.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write here: .jsonl, .jsonl.gz or .html.")
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Also write one HTML page.")] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="JSON lines even in a terminal.")] = False,
     model: ModelOption = None,
@@ -82,11 +79,14 @@ def tag(
 
     def report(error: InputError) -> None:
         failed.append(error)
-        errors.print(f"[bold red]skipped[/] {_plain(error)}")
+        _complain("skipped", error)
 
+    written = [path for path in (output, html) if path]
+    _check_outputs(inputs, output, written)
     tagger = load(model, engine=engine, threads=threads)
-    articles: Iterable[Article] = tagger.pipe(read_inputs(inputs, report), min_score=min_score)
-    pages = [path for path in (html, output) if path and path.suffix == ".html"]
+    given = read_inputs(inputs, report, exclude=[path.resolve() for path in written])
+    articles: Iterable[Article] = tagger.pipe(given, min_score=min_score)
+    pages = [path for path in written if path is html or path.suffix == ".html"]
     if pages:
         from mawaqif.inference.pages import write_html
 
@@ -105,6 +105,16 @@ def tag(
         raise typer.Exit(1)
 
 
+def _check_outputs(inputs: list[str], output: Path | None, written: list[Path]) -> None:
+    """Refuses to write over an input, and to write what the name of `output` does not promise."""
+    if output and output.suffix and not output.name.endswith((".jsonl", ".jsonl.gz", ".ndjson", ".json", ".html")):
+        raise InputError("cannot be written; choose a name that ends in .jsonl, .jsonl.gz or .html", path=str(output))
+    sources = {Path(path).resolve() for path in inputs}
+    for path in written:
+        if path.resolve() in sources:
+            raise InputError("is to be read and to be written; write to another file", path=str(path))
+
+
 def _show(articles: Iterable[Article], labels: Any) -> None:
     from mawaqif.inference.terminal import render
 
@@ -116,7 +126,7 @@ def _show(articles: Iterable[Article], labels: Any) -> None:
 @app.command()
 def train(config: Path, overrides: Overrides = None) -> None:
     """Fine-tune an encoder on annotated articles (needs the extra `train`)."""
-    require("torch", "train")
+    _require_training()
     from mawaqif.train.card import write_card
     from mawaqif.train.config import load_config
     from mawaqif.train.export import export_onnx
@@ -132,7 +142,7 @@ def train(config: Path, overrides: Overrides = None) -> None:
 @app.command()
 def pretrain(config: Path, overrides: Overrides = None) -> None:
     """Pre-train an encoder on unlabelled text (needs the extra `train`)."""
-    require("torch", "train")
+    _require_training()
     from mawaqif.train.config import load_config
     from mawaqif.train.pretrain import PretrainConfig
     from mawaqif.train.pretrain import pretrain as run
@@ -140,6 +150,12 @@ def pretrain(config: Path, overrides: Overrides = None) -> None:
     settings = load_config(config, PretrainConfig, overrides or [])
     _follow(run(settings), "pre-training")
     print(settings.output)
+
+
+def _require_training() -> None:
+    """Before the first step, so that no run ends hours later for want of the package that exports it."""
+    for module in ("torch", "transformers", "accelerate", "onnx", "onnxscript", "safetensors", "seqeval"):
+        require(module, "train")
 
 
 def _follow(progress: Iterator[Any], title: str) -> None:
@@ -164,6 +180,7 @@ def evaluate(
 ) -> None:
     """Score a model on gold articles, with 95 % confidence intervals (needs the extra `eval`)."""
     require("seqeval", "eval")
+    require("scipy", "eval")
     from mawaqif.eval import evaluate as score
     from mawaqif.eval import render
     from mawaqif.inference.tagger import load
@@ -173,7 +190,7 @@ def evaluate(
 
     def report_error(error: InputError) -> None:
         failed.append(error)
-        errors.print(f"[bold red]skipped[/] {_plain(error)}")
+        _complain("skipped", error)
 
     articles = list(read_articles(gold, on_error=report_error))
     if not articles:
@@ -195,8 +212,7 @@ def evaluate(
 @app.command()
 def export(model: Annotated[Path, typer.Argument(help="Model directory.")]) -> None:
     """Write a model directory's ONNX graphs (needs the extra `train`)."""
-    require("torch", "train")
-    require("onnx", "train")
+    _require_training()
     from mawaqif.train.export import export_onnx
 
     for path in export_onnx(model):

@@ -121,7 +121,11 @@ def merge_windows(
 
 
 def decide(
-    scores: dict[tuple[str, str], PairScore], encoded: Encoded, labels: LabelSet, min_score: float, evidence: bool = True
+    scores: dict[tuple[str, str], PairScore],
+    encoded: Encoded,
+    labels: LabelSet,
+    min_score: float,
+    evidence: bool = True,
 ) -> list[Stance]:
     """The pairs whose most probable stance reaches `min_score`, strongest evidence span each, in text order."""
     found = []
@@ -144,25 +148,30 @@ def decide(
 
 
 def evidence_span(encoded: Encoded, window: Span, logits: Floats) -> Span | None:
-    """The run of words inside one sentence with the greatest sum of evidence logits (maximum subarray), at most
-    MAX_EVIDENCE_WORDS long and at least one word. Offsets into the text; None for a window without words."""
+    """The run of words inside one sentence with the greatest sum of evidence logits, at most MAX_EVIDENCE_WORDS long.
+
+    A word counts with the mean of its tokens in the window; logits [tokens], [CLS] first. Offsets into the text; None
+    for a window without words.
+    """
     start, end = window
-    words = np.unique(encoded.word_of[start:end])
-    words = words[words >= 0]
-    if not len(words):
+    word_of = encoded.word_of[start:end]
+    inside = word_of >= 0
+    if not inside.any():
         return None
-    by_word = np.zeros(len(encoded.words))
-    inside = encoded.word_of[start:end] >= 0
-    counts = np.bincount(encoded.word_of[start:end][inside], minlength=len(by_word))
-    np.add.at(by_word, encoded.word_of[start:end][inside], logits[1 : end - start + 1][inside])
-    by_word[words] /= counts[words]
-    best, span = -np.inf, (int(words[0]), int(words[0]))
-    first, total = int(words[0]), 0.0
-    for word in range(int(words[0]), int(words[-1]) + 1):
-        new_sentence = encoded.sentence[word] != encoded.sentence[first]
-        if total < 0 or new_sentence or word - first >= MAX_EVIDENCE_WORDS:
-            first, total = word, 0.0
-        total += by_word[word]
-        if total > best:
-            best, span = total, (first, word)
-    return encoded.words[span[0]][0], encoded.words[span[1]][1]
+    first = int(word_of[inside].min())
+    numbers = word_of[inside] - first
+    counts = np.bincount(numbers)
+    by_word = np.bincount(numbers, weights=logits[1 : end - start + 1][inside]) / np.maximum(counts, 1)
+    # A word that has no token can lie within a span but not at its ends.
+    sentence = encoded.sentence[first : first + len(counts)]
+    total = np.concatenate([[0.0], np.cumsum(by_word)])
+    best, span = -np.inf, (0, 0)
+    for length in range(1, min(MAX_EVIDENCE_WORDS, len(counts)) + 1):
+        sums = total[length:] - total[:-length]
+        left, right = slice(0, len(sums)), slice(length - 1, None)
+        allowed = (sentence[left] == sentence[right]) & (counts[left] > 0) & (counts[right] > 0)
+        sums = np.where(allowed, sums, -np.inf)
+        at = int(sums.argmax())
+        if sums[at] > best:
+            best, span = float(sums[at]), (at, at + length - 1)
+    return encoded.words[first + span[0]][0], encoded.words[first + span[1]][1]

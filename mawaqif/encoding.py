@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from mawaqif.article import AUTHOR, Article
+from mawaqif.errors import ModelError
 from mawaqif.labels import LabelSet
 from mawaqif.text import Span, sentences, words
 
@@ -72,9 +73,12 @@ def encode(texts: Sequence[str], tokenizer: Tokenizer, max_tokens: int, overlap:
 def _encoded(text: str, ids: Ints, offsets: list[Span], room: int, overlap: float) -> Encoded:
     spans = words(text)
     bounds = np.array(spans, dtype=np.int64).reshape(-1, 2)
-    starts = np.array([start for start, _ in offsets], dtype=np.int64)
-    word_of = np.searchsorted(bounds[:, 0], starts, side="right") - 1
-    word_of[(word_of >= 0) & (starts >= bounds[word_of, 1])] = -1
+    starts, ends = np.array(offsets, dtype=np.int64).reshape(-1, 2).T
+    # The first word that the token touches: SentencePiece tokens begin on the space before their word.
+    word_of = np.searchsorted(bounds[:, 1], starts, side="right")
+    touches = word_of < len(spans)
+    touches[touches] = bounds[word_of[touches], 0] < np.maximum(ends, starts + 1)[touches]
+    word_of[~touches] = -1
     first = np.full(len(spans), -1, dtype=np.int64)
     covered, positions = np.unique(word_of, return_index=True)
     first[covered[covered >= 0]] = positions[covered >= 0]
@@ -88,8 +92,8 @@ def _windows(first: Ints, sentence: Ints, total: int, room: int, overlap: float)
         return [(0, total)]
     seen = first >= 0
     word_starts = np.unique(np.concatenate([[0], first[seen]]))
-    firsts = first[seen][np.unique(sentence[seen], return_index=True)[1]] if seen.any() else np.array([0])
-    sentence_starts = np.unique(np.concatenate([[0], firsts]))
+    begins = np.unique(sentence[seen], return_index=True)[1]
+    sentence_starts = np.unique(np.concatenate([[0], first[seen][begins]]))
     windows: list[Span] = []
     start = 0
     while True:
@@ -97,9 +101,12 @@ def _windows(first: Ints, sentence: Ints, total: int, room: int, overlap: float)
         windows.append((start, end))
         if end == total:
             return windows
-        wanted = end - int(overlap * room)
-        back = int(sentence_starts[np.searchsorted(sentence_starts, wanted)]) if wanted <= sentence_starts[-1] else end
-        start = back if start < back < end else end
+        # As much overlap as wanted, but not so much that what did not fit here (a sentence; a word, where the sentence
+        # is cut) does not fit there either. It ends after start + room, so the next window starts after this one.
+        stops = sentence_starts if end in sentence_starts else word_starts
+        position = np.searchsorted(stops, end, side="right")
+        following = int(stops[position]) if position < len(stops) else total
+        start = _first(sentence_starts, word_starts, max(end - int(overlap * room), following - room), end)
 
 
 def _last(sentence_starts: Ints, word_starts: Ints, start: int, limit: int) -> int:
@@ -109,6 +116,15 @@ def _last(sentence_starts: Ints, word_starts: Ints, start: int, limit: int) -> i
         if position > start:
             return position
     return limit
+
+
+def _first(sentence_starts: Ints, word_starts: Ints, wanted: int, end: int) -> int:
+    """The first sentence start in [wanted, end); where a sentence is longer, the first word start; else the end."""
+    for candidates in (sentence_starts, word_starts):
+        position = np.searchsorted(candidates, wanted)
+        if position < len(candidates) and candidates[position] < end:
+            return int(candidates[position])
+    return end
 
 
 def pad_windows(windows: Sequence[Ints], tokenizer_ids: Mapping[str, int]) -> tuple[Ints, Ints]:
@@ -127,25 +143,31 @@ def pad_windows(windows: Sequence[Ints], tokenizer_ids: Mapping[str, int]) -> tu
 
 
 def special_ids(tokenizer: Tokenizer) -> dict[str, int]:
-    """Ids of [CLS], [SEP] and [PAD], or of their RoBERTa-style names <s>, </s> and <pad>."""
+    """Ids of [CLS], [SEP] and [PAD], or of their RoBERTa-style names <s>, </s> and <pad>. Raises ModelError."""
     names = {"cls": ("[CLS]", "<s>"), "sep": ("[SEP]", "</s>"), "pad": ("[PAD]", "<pad>")}
-    found = {key: [tokenizer.token_to_id(n) for n in pair] for key, pair in names.items()}
-    return {key: next(i for i in ids if i is not None) for key, ids in found.items()}
+    found = {}
+    for key, pair in names.items():
+        known = [n for n in map(tokenizer.token_to_id, pair) if n is not None]
+        if not known:
+            raise ModelError(f"the tokenizer has neither {pair[0]} nor {pair[1]}; give an encoder of the BERT family")
+        found[key] = known[0]
+    return found
 
 
 def word_tags(article: Article, encoded: Encoded, labels: LabelSet) -> Ints:
-    """Gold BIO tag of each word [words]; a mention's words are those that begin inside its span."""
+    """Gold BIO tag of each word [words]. Of mentions that share a word only the first, and longer, one is tagged."""
     number = {tag: n for n, tag in enumerate(labels.bio_tags)}
     tags = np.zeros(len(encoded.words), dtype=np.int64)
-    for mention in article.mentions:
+    for mention in sorted(article.mentions, key=lambda m: (m.start, -m.end)):
         inside = words_in(encoded, mention.start, mention.end)
-        if f"B-{mention.type}" in number and len(inside):
+        if f"B-{mention.type}" in number and len(inside) and not tags[inside].any():
             tags[inside] = number[f"I-{mention.type}"]
             tags[inside[0]] = number[f"B-{mention.type}"]
     return tags
 
 
 def words_in(encoded: Encoded, start: int, end: int) -> Ints:
+    """Numbers of the words that have a character inside the text span [start, end)."""
     first = bisect_right(encoded.words, (start, -1))
     if first and encoded.words[first - 1][1] > start:
         first -= 1
@@ -203,7 +225,7 @@ def _distances(mask: Bools) -> Ints:
 
 
 def tokens_in(encoded: Encoded, window: Span, span: Span) -> Ints:
-    """Positions (with [CLS] as 0) of the window's tokens whose word begins inside a text span."""
+    """Positions (with [CLS] as 0) of the window's tokens whose word has a character inside a text span."""
     start, end = window
     inside = words_in(encoded, *span)
     return np.flatnonzero(np.isin(encoded.word_of[start:end], inside)) + 1
@@ -216,7 +238,7 @@ def pad_pairs(windows: Sequence[Pairs], tokens: int) -> PairArrays:
     points AUTHOR at itself).
     """
     entities = max(len(w.entities) for w in windows)
-    pairs = max(1, *(len(w.pairs) for w in windows), 1)
+    pairs = max(1, *(len(w.pairs) for w in windows))
     mask = np.zeros((len(windows), entities, tokens), dtype=np.bool_)
     distance = np.zeros((len(windows), entities, tokens), dtype=np.int64)
     types = np.zeros((len(windows), entities), dtype=np.int64)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -57,7 +57,9 @@ class StanceHead(nn.Module):
         self.voice = nn.Linear(2 * width, voices)
         self.evidence_bias = nn.Parameter(torch.zeros(1))
         for bias in self.distance_bias:
-            nn.init.zeros_(bias.weight)
+            nn.init.zeros_(cast(nn.Embedding, bias).weight)
+        with torch.no_grad():  # most pairs have no stance: begin there
+            self.stance.bias.copy_(torch.tensor([3.0, *[0.0] * (stances - 1)]))
 
     def forward(
         self, hidden: Tensor, token_mask: Tensor, entity_mask: Tensor, types: Tensor, distance: Tensor, pairs: Tensor
@@ -89,10 +91,11 @@ class StanceHead(nn.Module):
         query = self.queries[n](pooled).unflatten(-1, (self.heads, -1))
         key = self.keys[n](hidden).unflatten(-1, (self.heads, -1))
         score = torch.einsum("behw,bthw->beth", query, key) / (self.width / self.heads) ** 0.5
-        return _rows((score + self.distance_bias[n](distance)).flatten(2), rows).unflatten(2, score.shape[2:])
+        score = score + self.distance_bias[n](distance)
+        return _rows(score.flatten(2), rows).view(*rows.shape, *score.shape[2:])
 
     def _entity(self, n: int, hidden: Tensor, mask: Tensor, evidence: Tensor, rows: Tensor) -> Tensor:
-        """One end of each pair, pooled over its own mentions by nearness to the evidence. Shape [batch, pairs, width]."""
+        """One end of each pair, pooled over its mentions by nearness to the evidence. Shape [batch, pairs, width]."""
         own = _rows(mask, rows)
         weights = evidence.masked_fill(own == 0, -1e4).softmax(dim=-1)
         projected: Tensor = self.entity[n](hidden)
@@ -127,7 +130,7 @@ class JointModel(nn.Module):
         self.schemes = nn.ModuleDict({name: nn.Linear(size, tags) for name, tags in (schemes or {}).items()})
 
     def encode(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """ids, mask [batch, tokens] → hidden states [batch, tokens, hidden] and mention logits [batch, tokens, tags]."""
+        """ids, mask [batch, tokens] → hidden states [batch, tokens, hidden], mention logits [batch, tokens, tags]."""
         hidden: Tensor = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
         return hidden, self.mentions(hidden)
 
@@ -146,16 +149,18 @@ class JointModel(nn.Module):
     @classmethod
     def load(cls, saved: SavedModel) -> JointModel:
         """The model of an opened directory, in fp32. Raises ModelError where its files do not fit together."""
-        config = AutoConfig.from_pretrained(saved.directory, trust_remote_code=False, local_files_only=True)
-        model = cls(AutoModel.from_config(config, trust_remote_code=False), saved.labels, saved.settings)
+        try:
+            config = AutoConfig.from_pretrained(saved.directory, trust_remote_code=False, local_files_only=True)
+            model = cls(AutoModel.from_config(config, trust_remote_code=False), saved.labels, saved.settings)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelError(f"{saved.directory / CONFIG}: describes no encoder that can be built ({error})") from error
         path = saved.directory / WEIGHTS
         try:
             weights = load_file(path)
         except SafetensorError as error:
             raise ModelError(f"{path}: damaged ({error}); copy the model again") from error
-        missing, unexpected = model.load_state_dict({k: v.float() for k, v in weights.items()}, strict=False)
-        if missing or unexpected:
-            raise ModelError(
-                f"{path}: does not fit {CONFIG} (missing {missing}, unknown {unexpected}); copy both again"
-            )
+        try:
+            model.load_state_dict({name: values.float() for name, values in weights.items()})
+        except RuntimeError as error:  # missing, unknown or misshapen tensors
+            raise ModelError(f"{path}: does not fit {CONFIG} ({error}); copy both again") from error
         return model.eval()

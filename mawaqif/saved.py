@@ -5,7 +5,7 @@
     tokenizer.json     normalisation, word splitting and sub-words
     labels.json        the label set
     README.md          the model card
-    encoder.onnx, stances.onnx   optional: the computation for ONNX Runtime; both read their weights from model.safetensors
+    encoder.onnx, stances.onnx   optional: the computation for ONNX Runtime, with the weights of model.safetensors
 
 Nothing in a directory is ever executed: there is no pickle, and a configuration that points to code is refused.
 """
@@ -97,9 +97,13 @@ def weight_index(path: Path) -> tuple[dict[str, dict[str, Any]], int]:
             raise ModelError(f"{path}: truncated or no safetensors file; copy the model again")
         try:
             header = json.loads(file.read(length))
-        except ValueError as error:
+            header.pop("__metadata__", None)
+            for name, entry in header.items():
+                begin, end = entry["data_offsets"]
+                if not 0 <= begin <= end or not isinstance(entry["dtype"], str):
+                    raise ValueError(f"tensor {name!r}")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelError(f"{path}: damaged header ({error}); copy the model again") from error
-    header.pop("__metadata__", None)
     return header, 8 + length
 
 

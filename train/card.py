@@ -1,4 +1,4 @@
-"""Writes the model card (README.md of a model directory): data and terms, recipe, dev figures, limits, how to use it."""
+"""Writes the model card (README.md of a model directory): data and terms, recipe, dev figures, limits, usage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ words that show it). Trained with mawaqif {version}.
 
 ```python
 import mawaqif
-tagger = mawaqif.load("{name}")
+tagger = mawaqif.load("path/to/{name}")
 article = tagger("…")
 ```
 
@@ -43,7 +43,7 @@ floats. Stances are reported from a probability of {min_score} on, the threshold
 ## Data
 
 {data}
-
+{notes}
 ## Recipe
 
 ```yaml
@@ -60,12 +60,12 @@ Best epoch by dev score, so these figures are a little optimistic. `mawaqif eval
 ## Use and limits
 
 A stance is what the article reports, not a fact about the world, and the model misses and invents some. It is made for
-reading many articles and finding the sentence to check, not for decisions about people. It was trained on Modern Standard
-Arabic news; on dialect, social media, poetry or old texts expect much less.
+reading many articles and finding the sentence to check, not for decisions about people. It was trained on Modern
+Standard Arabic news; on dialect, social media, poetry or old texts expect much less.
 """
 
 
-def write_card(directory: Path, config: FinetuneConfig, notes: str = "") -> Path:
+def write_card(directory: Path, config: FinetuneConfig) -> Path:
     """Writes README.md into a model directory from the run's configuration and its scores.json."""
     saved = open_model(directory)
     header, _ = weight_index(directory / WEIGHTS)
@@ -73,7 +73,9 @@ def write_card(directory: Path, config: FinetuneConfig, notes: str = "") -> Path
     scores = json.loads((directory / "scores.json").read_text(encoding="utf-8"))
     terms = f", only articles with terms {', '.join(config.data.terms)}" if config.data.terms else ""
     data = [f"- annotated articles: {path.name}{terms}" for path in config.data.train]
-    data += [f"- named entities, scheme {ner.scheme}: {ner.path.parent.name}/{ner.path.name}" for ner in config.data.ner]
+    data += [
+        f"- named entities, scheme {ner.scheme}: {ner.path.parent.name}/{ner.path.name}" for ner in config.data.ner
+    ]
     data += [f"- dev (best epoch and threshold only): {config.data.dev.name}"]
     card = _TEMPLATE.format(
         name=directory.name,
@@ -87,9 +89,12 @@ def write_card(directory: Path, config: FinetuneConfig, notes: str = "") -> Path
         max_tokens=config.model.max_tokens,
         min_score=saved.settings["min_score"],
         data="\n".join(data),
-        recipe=yaml.safe_dump(json.loads(config.model_dump_json()), allow_unicode=True, sort_keys=False),
+        recipe=yaml.safe_dump(
+            json.loads(config.model_dump_json(exclude={"card_notes"})), allow_unicode=True, sort_keys=False
+        ),
+        notes=f"\n{config.card_notes.strip()}\n" if config.card_notes else "",
         **{key: scores[key] for key in ("named", "mentions", "edges", "macro")},
     )
     path = directory / CARD
-    path.write_text(card + notes, encoding="utf-8")
+    path.write_text(card, encoding="utf-8")
     return path

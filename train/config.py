@@ -4,10 +4,12 @@ Every recipe has one schema (`FinetuneConfig`, `PretrainConfig`, …) and one co
 `configs/`. Values can be overridden with dotted keys, as on the command line: `training.epochs=3`.
 """
 
+from __future__ import annotations
+
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -78,10 +80,19 @@ def _explain(path: str, schema: type[BaseModel], error: Any) -> str:
 
 
 def _keys_at(schema: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
+    """The keys that the section at an error's location may have; a list's positions are no section of their own."""
     current: type[BaseModel] = schema
     for part in location:
         field = current.model_fields.get(str(part))
         if field is not None:
-            candidates = [field.annotation, *get_args(field.annotation)]
-            current = next(c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel))
+            current = next(_sections_in(field.annotation), current)
     return list(current.model_fields)
+
+
+def _sections_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The sections inside an annotation such as `list[NerSet] | None`."""
+    if get_origin(annotation) is not None:
+        for inner in get_args(annotation):
+            yield from _sections_in(inner)
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation

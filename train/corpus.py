@@ -9,6 +9,7 @@ import random
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import TextIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +29,8 @@ def read_documents(path: str | Path, share: float = 1.0, seed: int = 0) -> Itera
     chooser = random.Random(f"{seed} {path.name}")
     paragraphs: list[str] = []
     try:
-        opener = lzma.open(path, "rt", encoding="utf-8") if path.suffix == ".xz" else path.open(encoding="utf-8")
-        with opener as lines:
+        opener = lzma.open if path.suffix == ".xz" else open
+        with cast(TextIO, opener(path, "rt", encoding="utf-8-sig")) as lines:
             for line in lines:
                 if line := line.strip():
                     paragraphs.append(line)
@@ -37,7 +38,7 @@ def read_documents(path: str | Path, share: float = 1.0, seed: int = 0) -> Itera
                     if chooser.random() < share:
                         yield "\n".join(paragraphs)
                     paragraphs = []
-    except (OSError, lzma.LZMAError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
         raise InputError(f"cannot be read as text ({error})", path=str(path)) from error
     if paragraphs and chooser.random() < share:
         yield "\n".join(paragraphs)
@@ -78,7 +79,9 @@ def mask_whole_words(
     input ids [batch, length] and the chosen positions [batch, length].
     """
     flat = ids.reshape(-1)
-    word = np.cumsum(~continues[flat])
+    begins = ~continues[ids]
+    begins[:, 0] = True  # rows are cut from different documents
+    word = np.cumsum(begins)
     chosen = (rng.random(word[-1] + 1) < rate)[word] & ~special[flat]
     fate = rng.random(flat.size)
     inputs = flat.copy()

@@ -7,47 +7,95 @@ two ways out. Code in a model directory is never run and pickled weights are nev
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from huggingface_hub import HfApi
+from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
+from transformers.utils import logging
 
 from mawaqif.errors import ConfigError
 from mawaqif.model import JointModel
 from mawaqif.saved import CONFIG, open_model
 
 EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "default"
+HUB_SECONDS = 5.0  # to answer whether a model is there; transformers alone would retry for half a minute
 
 
 def load_encoder(name: str) -> tuple[PreTrainedModel, Tokenizer]:
     """The encoder called `name` ("embedded", a directory, or a hub id), in fp32, and its fast tokenizer.
 
-    Raises ConfigError where it cannot be had.
+    Raises ConfigError where it cannot be had, ModelError where it is a damaged mawaqif model.
     """
     directory = EMBEDDED if name == "embedded" else Path(name)
     if directory.is_dir():
-        config = directory / CONFIG
-        if config.is_file() and "mawaqif" in json.loads(config.read_text(encoding="utf-8")):
+        if _is_joint_model(directory / CONFIG):
             saved = open_model(directory)
             return JointModel.load(saved).encoder, saved.tokenizer
-    elif name.startswith((".", "/")) or name == "embedded" or name.count("/") > 1:
+        return _from_pretrained(name, str(directory), local=True)
+    if name.startswith((".", "/", "~")) or name == "embedded" or name.count("/") > 1:
         raise ConfigError(f"model.encoder: {directory}: no such directory; give a model directory or a hub id")
-    os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", "3")
-    os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", "10")
     try:
-        config = AutoConfig.from_pretrained(name, trust_remote_code=False)
-        if hasattr(config, "reference_compile"):
-            config.reference_compile = False
-        model = AutoModel.from_pretrained(name, config=config, trust_remote_code=False, use_safetensors=True)
-        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, use_fast=True)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(
-            f"model.encoder: {name!r} cannot be loaded ({reason}); give a local directory that holds config.json, "
-            "model.safetensors and tokenizer.json, or use the embedded encoder: model.encoder=embedded"
-        ) from error
-    backend: Tokenizer = tokenizer.backend_tokenizer
+        return _from_pretrained(name, name, local=True)
+    except ConfigError:  # not in the cache, or not whole
+        try:
+            HfApi().model_info(name, timeout=HUB_SECONDS)
+        except Exception as error:  # whatever the HTTP client of the day raises
+            raise _cannot(name, f"it is in no local cache and the hub says: {error}") from error
+        return _from_pretrained(name, name, local=False)
+
+
+def _is_joint_model(config: Path) -> bool:
+    try:
+        return "mawaqif" in json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # transformers will say what is wrong with it
+        return False
+
+
+def _from_pretrained(name: str, source: str, *, local: bool) -> tuple[PreTrainedModel, Tokenizer]:
+    safe = {"trust_remote_code": False, "local_files_only": local}
+    try:
+        with _quiet():
+            config = AutoConfig.from_pretrained(source, **safe)
+            if hasattr(config, "reference_compile"):
+                config.reference_compile = False
+            model, report = AutoModel.from_pretrained(
+                source, config=config, use_safetensors=True, output_loading_info=True, **safe
+            )
+            tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, **safe)
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+        raise _cannot(name, str(error)) from error
+    # A pooler is never read, and most checkpoints of masked language models have none.
+    if missing := sorted(key for key in report["missing_keys"] if "pooler" not in key):
+        raise _cannot(name, f"its weights lack {missing[0]} and {len(missing) - 1} more")
+    backend: Tokenizer | None = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise _cannot(name, "it has no tokenizer.json")
     backend.no_padding()
     backend.no_truncation()
     return model.float(), backend
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' progress bars and load report: which weights are missing is checked here."""
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _cannot(name: str, reason: str) -> ConfigError:
+    first = next(iter(reason.strip().splitlines()), "no reason given").rstrip(".:")
+    return ConfigError(
+        f"model.encoder: {name!r} cannot be loaded ({first}); give a local directory that holds config.json, "
+        "model.safetensors and tokenizer.json, or use the embedded encoder: model.encoder=embedded"
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from mawaqif.article import Article
 from mawaqif.encoding import Bools, Ints, Pairs, encode, pad_pairs, pad_windows, pairs_of, tokens_in, word_tags
-from mawaqif.errors import InputError
+from mawaqif.errors import ConfigError, InputError
 from mawaqif.jsonl import read_articles
 from mawaqif.labels import LabelSet
 
@@ -28,8 +28,12 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Example:
-    """ids [tokens] without specials; tags [tokens], IGNORED but at first tokens of words; stance and voice [pairs]
-    (0 is none; IGNORED where the evidence lies in another window); evidence [pairs, tokens + 2]."""
+    """One window of an article.
+
+    ids [tokens] without specials; tags [tokens], IGNORED but at first tokens of words; stance [pairs] (0 is none;
+    IGNORED where the evidence lies in another window); voice [pairs], IGNORED where there is none; evidence [pairs,
+    tokens + 2].
+    """
 
     ids: Ints
     tags: Ints
@@ -70,12 +74,16 @@ def _check_labels(article: Article, labels: LabelSet, path: Path) -> None:
     for field, kind, value in found:
         if value not in known[kind]:
             raise InputError(
-                f"{value!r} is no {kind} of the label set ({', '.join(known[kind])}); correct it or add it to the labels",
-                path=str(path), article_id=article.id, field=field,
+                f"{value!r} is no {kind} of the label set ({', '.join(known[kind])}); correct it or add it there",
+                path=str(path),
+                article_id=article.id,
+                field=field,
             )
 
 
-def make_examples(articles: Sequence[Article], tokenizer: Tokenizer, labels: LabelSet, max_tokens: int) -> list[Example]:
+def make_examples(
+    articles: Sequence[Article], tokenizer: Tokenizer, labels: LabelSet, max_tokens: int
+) -> list[Example]:
     """One example a window of each article."""
     examples = []
     for article, encoded in zip(articles, encode([a.text for a in articles], tokenizer, max_tokens), strict=True):
@@ -115,12 +123,15 @@ def load_sentences(
 
     Each set is (path, scheme, map, share, where): with a `map` of its types to ours it trains the main head (words of
     types that are not mapped, and O unless "O" is mapped, are not scored); without, a head of its own. `where` keeps
-    only the records with these field values.
+    only the records with these field values. Raises InputError for a set that cannot be used, ConfigError for a map to
+    a type that the label set does not have.
     """
     sentences: dict[str, list[Sentence]] = {}
     inventories: dict[str, list[str]] = {}
     for path, scheme, mapping, share, where in sets:
         records = list(_read_tagged(path, where))
+        if not records:
+            raise InputError(f"has no sentence with {where}" if where else "has no sentence", path=str(path))
         random.Random(seed).shuffle(records)
         records = records[: max(1, round(share * len(records)))]
         if mapping is None:
@@ -129,26 +140,45 @@ def load_sentences(
             known += [f"{p}-{t}" for t in types for p in "BI" if f"{p}-{t}" not in known]
             number = {tag: n for n, tag in enumerate(known)}
         else:
-            ours = {tag: n for n, tag in enumerate(labels.bio_tags)}
-            number = {f"{p}-{old}": ours[f"{p}-{new}"] for old, new in mapping.items() if old != "O" for p in "BI"}
-            number |= {"O": 0} if "O" in mapping else {}
-        encodings = tokenizer.encode_batch([tokens for tokens, _ in records], is_pretokenized=True, add_special_tokens=False)
-        pool = sentences.setdefault(scheme, [])
-        for (_, tags), encoding in zip(records, encodings, strict=True):
-            word_ids = np.array(encoding.word_ids[: max_tokens - 2], dtype=np.int64)
-            first = np.flatnonzero(np.diff(word_ids, prepend=-1))
-            by_token = np.full(len(word_ids), IGNORED, dtype=np.int64)
-            by_token[first] = [number.get(tags[w], IGNORED) for w in word_ids[first]]
-            pool.append(Sentence(np.array(encoding.ids[: max_tokens - 2], dtype=np.int64), by_token))
+            number = _mapped(mapping, labels, scheme)
+        sentences.setdefault(scheme, []).extend(_tagged(records, number, tokenizer, max_tokens))
     return sentences, inventories
+
+
+def _mapped(mapping: dict[str, str], labels: LabelSet, scheme: str) -> dict[str, int]:
+    """Tag of a public set → number of our tag."""
+    ours = {tag: n for n, tag in enumerate(labels.bio_tags)}
+    number = {"O": 0} if "O" in mapping else {}
+    for old, new in mapping.items():
+        if old != "O" and new not in labels.type_names:
+            known = ", ".join(labels.type_names)
+            raise ConfigError(f"data.ner: scheme {scheme!r} maps {old!r} to {new!r}; the types are {known}")
+        number |= {f"{p}-{old}": ours[f"{p}-{new}"] for p in "BI" if old != "O"}
+    return number
+
+
+def _tagged(
+    records: list[tuple[list[str], list[str]]], number: dict[str, int], tokenizer: Tokenizer, max_tokens: int
+) -> Iterator[Sentence]:
+    """Sentences with their tags at first tokens of words, cut at `max_tokens`."""
+    words = [tokens for tokens, _ in records]
+    encodings = tokenizer.encode_batch(words, is_pretokenized=True, add_special_tokens=False)
+    for (_, tags), encoding in zip(records, encodings, strict=True):
+        word_ids = np.array(encoding.word_ids[: max_tokens - 2], dtype=np.int64)
+        first = np.flatnonzero(np.diff(word_ids, prepend=-1))
+        by_token = np.full(len(word_ids), IGNORED, dtype=np.int64)
+        by_token[first] = [number.get(tags[w], IGNORED) for w in word_ids[first]]
+        yield Sentence(np.array(encoding.ids[: max_tokens - 2], dtype=np.int64), by_token)
 
 
 def _read_tagged(path: Path, where: dict[str, object] | None) -> Iterable[tuple[list[str], list[str]]]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot be read ({error}); give a JSONL file of tokens and tags", path=str(path)) from error
     for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
         try:
             record = json.loads(line)
             tokens, tags = record["tokens"], record["tags"]
@@ -169,12 +199,12 @@ def collate(examples: Sequence[Example], ids: dict[str, int]) -> dict[str, Tenso
     inputs, mask = pad_windows([e.ids for e in examples], ids)
     arrays = pad_pairs([e.pairs for e in examples], inputs.shape[1])
     shape = arrays["pairs"].shape[:2]
-    labelled = {"tags": np.full_like(inputs, IGNORED), "stance": np.full(shape, IGNORED), "voice": np.full(shape, IGNORED)}
+    tags, stance, voice = np.full_like(inputs, IGNORED), np.full(shape, IGNORED), np.full(shape, IGNORED)
     evidence = np.zeros((*shape, inputs.shape[1]), dtype=np.bool_)
     for row, example in enumerate(examples):
-        labelled["tags"][row, 1 : len(example.tags) + 1] = example.tags
-        labelled["stance"][row, : len(example.stance)] = example.stance
-        labelled["voice"][row, : len(example.voice)] = example.voice
+        tags[row, 1 : len(example.tags) + 1] = example.tags
+        stance[row, : len(example.stance)] = example.stance
+        voice[row, : len(example.voice)] = example.voice
         evidence[row, : example.evidence.shape[0], : example.evidence.shape[1]] = example.evidence
-    batch = {"ids": inputs, "mask": mask, **arrays, **labelled, "evidence": evidence}
-    return {name: torch.from_numpy(array) for name, array in batch.items()}
+    gold = {"tags": tags, "stance": stance, "voice": voice, "evidence": evidence}
+    return {name: torch.from_numpy(array) for name, array in {"ids": inputs, "mask": mask, **arrays, **gold}.items()}

@@ -56,12 +56,10 @@ def export_onnx(directory: str | Path) -> list[Path]:
     rows = torch.randint(0, entities, (batch, pairs, 2))
     weights = _saved_weights(saved)
     encoder = _export(_Encode(model), {"ids": ids, "mask": mask}, ["hidden", "tags"], {"ids": 2, "mask": 2})
-    stances = _export(
-        model.stances,
-        {"hidden": hidden, "token_mask": mask, "entity_mask": entity_mask, "types": types, "distance": distance, "pairs": rows},
-        ["stance", "voice", "evidence"],
-        {"hidden": 2, "token_mask": 2, "entity_mask": 3, "types": 2, "distance": 3, "pairs": 2},
-    )
+    inputs = {"hidden": hidden, "token_mask": mask, "entity_mask": entity_mask}
+    inputs |= {"types": types, "distance": distance, "pairs": rows}
+    dynamic = {name: 3 if name in {"entity_mask", "distance"} else 2 for name in inputs}
+    stances = _export(model.stances, inputs, ["stance", "voice", "evidence"], dynamic)
     paths = []
     for graph, name in ((encoder, ENCODER_GRAPH), (stances, STANCE_GRAPH)):
         _share_weights(graph, weights, saved.directory / WEIGHTS)
@@ -76,7 +74,7 @@ def _export(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], dy
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        program = torch.onnx.export(
+        program: Any = torch.onnx.export(
             module.eval(),
             tuple(inputs.values()),
             dynamo=True,
@@ -105,7 +103,7 @@ def _saved_weights(saved: SavedModel) -> dict[str, tuple[NDArray[np.float32], in
 
 
 def _share_weights(model: Any, weights: dict[str, tuple[NDArray[np.float32], int, int]], path: Path) -> None:
-    """Replaces the graph's large constants by references into the weights file. Raises ModelError if one is not there."""
+    """Replaces the graph's large constants by references into the weights file. Raises ModelError if one is missing."""
     graph = model.graph
     kept, nodes = [], []
     for constant in graph.initializer:
@@ -115,7 +113,7 @@ def _share_weights(model: Any, weights: dict[str, tuple[NDArray[np.float32], int
             continue
         name, transposed = _find(values, weights)
         if name is None:
-            raise ModelError(f"{path}: the exported constant {constant.name} {values.shape} is none of the saved weights")
+            raise ModelError(f"{path}: the exported constant {constant.name} {values.shape} is no saved weight")
         stored, offset, length = weights[name]
         shared = TensorProto(name=f"{constant.name}.f16", data_type=TensorProto.FLOAT16, dims=stored.shape)
         shared.data_location = TensorProto.EXTERNAL

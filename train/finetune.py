@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from pydantic import Field
+from pydantic import Field, model_validator
 from tokenizers import Tokenizer
 from torch import Tensor
 
@@ -56,12 +56,25 @@ class Data(Section):
     labels: Path | None = None
     ner: list[NerSet] = Field(default_factory=list)
 
+    @model_validator(mode="after")
+    def _one_head_a_scheme(self) -> Data:
+        both = {s.scheme for s in self.ner if s.map is None} & {s.scheme for s in self.ner if s.map is not None}
+        if both:
+            raise ValueError(f"scheme {min(both)!r} comes with and without a map; give the mapped sets another name")
+        return self
+
 
 class Model(Section):
     encoder: str
     max_tokens: int = Field(512, ge=32)
     stance_width: int = Field(256, ge=8)
     stance_heads: int = Field(4, ge=1)
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> Model:
+        if self.stance_width % self.stance_heads:
+            raise ValueError(f"stance_width {self.stance_width} is no multiple of stance_heads {self.stance_heads}")
+        return self
 
 
 class Training(Section):
@@ -91,11 +104,12 @@ class FinetuneConfig(Section):
     data: Data
     model: Model
     training: Training = Field(default_factory=Training)
+    card_notes: str | None = None
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One optimiser step, or (with `scores`) the end of an epoch. `losses` are means since the last report."""
+    """One step, or (with `scores`) the end of an epoch. `losses` are means over the epoch so far."""
 
     step: int
     steps: int
@@ -129,9 +143,8 @@ def setup(config: FinetuneConfig) -> Run:
     positions = getattr(encoder.config, "max_position_embeddings", config.model.max_tokens)
     if config.model.max_tokens > positions:
         raise ConfigError(f"model.max_tokens = {config.model.max_tokens}: the encoder has only {positions} positions")
-    sentences, tags = load_sentences(
-        [(s.path, s.scheme, s.map, s.share, s.where) for s in config.data.ner], labels, tokenizer, config.model.max_tokens
-    )
+    sets = [(s.path, s.scheme, s.map, s.share, s.where) for s in config.data.ner]
+    sentences, tags = load_sentences(sets, labels, tokenizer, config.model.max_tokens)
     settings = config.model.model_dump(exclude={"encoder"})
     torch.manual_seed(config.training.seed)
     return Run(
@@ -150,11 +163,7 @@ def losses(
 ) -> dict[str, Tensor]:
     """The weighted loss of each task on one batch (see `collate` for the batch's tensors)."""
     hidden, tags = model.encode(batch["ids"], batch["mask"])
-    result = {
-        "mention": training.mention_weight
-        * F.cross_entropy(tags.float().flatten(0, 1), batch["tags"].flatten(), ignore_index=-100,
-                          label_smoothing=training.label_smoothing)
-    }
+    result = {"mention": training.mention_weight * mean_loss(tags, batch["tags"], training.label_smoothing)}
     stance, voice, evidence = model.stances(
         hidden, batch["mask"], batch["entity_mask"], batch["types"], batch["distance"], batch["pairs"]
     )
@@ -162,33 +171,36 @@ def losses(
     weights[0] = 1.0
     gold = batch["stance"]
     positive = gold > 0
-    pair_loss = F.cross_entropy(stance.float().flatten(0, 1), gold.flatten(), weights, ignore_index=-100, reduction="sum")
-    # A sum over pairs per positive pair: articles with many entities (hence many empty pairs) do not drown the stances.
+    pair_loss = F.cross_entropy(stance.float().flatten(0, 1), gold.flatten(), weights, reduction="sum")
+    # A sum over pairs per positive pair: articles with many entities, hence many empty pairs, do not drown the stances.
     result["stance"] = training.stance_weight * pair_loss / (training.positive_weight * positive.sum().clamp(min=1))
     if positive.any():
-        result["voice"] = training.voice_weight * F.cross_entropy(
-            voice[positive].float(), batch["voice"][positive], ignore_index=-100
-        )
+        result["voice"] = training.voice_weight * mean_loss(voice[positive], batch["voice"][positive])
         result["evidence"] = training.evidence_weight * evidence_loss(
             evidence[positive].float(), batch["evidence"][positive], batch["mask"], positive
         )
     for scheme, sentences in extra.items():
         states = model.encoder(input_ids=sentences["ids"], attention_mask=sentences["mask"]).last_hidden_state
-        head = model.schemes[scheme] if scheme in model.schemes else model.mentions
-        result[f"ner.{scheme}"] = training.ner_weight * F.cross_entropy(
-            head(states).float().flatten(0, 1), sentences["tags"].flatten(), ignore_index=-100
-        )
+        head = model.schemes[scheme] if scheme in model.schemes else model.mentions  # noqa: SIM401 (no dict)
+        result[f"ner.{scheme}"] = training.ner_weight * mean_loss(head(states), sentences["tags"])
     return result
+
+
+def mean_loss(logits: Tensor, gold: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Mean cross-entropy where gold [...] is not -100, and 0 (PyTorch: NaN) where it is -100 throughout."""
+    total = F.cross_entropy(logits.float().flatten(0, -2), gold.flatten(), reduction="sum", label_smoothing=smoothing)
+    return total / (gold != -100).sum().clamp(min=1)
 
 
 def evidence_loss(evidence: Tensor, gold: Tensor, mask: Tensor, positive: Tensor) -> Tensor:
     """Attention on the gold words (cross-entropy with their uniform distribution) plus each token's yes or no.
 
-    evidence, gold [positive pairs, tokens]. Pairs whose evidence lies outside the window count only as `no`.
+    evidence, gold [positive pairs, tokens]. Pairs without annotated evidence are left out.
     """
-    valid = mask.bool()[:, None].expand(-1, positive.shape[1], -1)[positive]
+    known = gold.any(-1, keepdim=True)
+    valid = mask.bool()[:, None].expand(-1, positive.shape[1], -1)[positive] & known
     share = gold.float() / gold.sum(-1, keepdim=True).clamp(min=1)
-    attention = -(share * evidence.masked_fill(~valid, -1e4).log_softmax(-1)).sum(-1).mean()
+    attention = -(share * evidence.masked_fill(~valid, -1e4).log_softmax(-1)).sum() / known.sum().clamp(min=1)
     yes_no = F.binary_cross_entropy_with_logits(evidence, gold.float(), reduction="none")
     return attention + yes_no[valid].sum() / gold.sum().clamp(min=1)
 
@@ -204,9 +216,8 @@ def fit(run: Run) -> Iterator[Progress]:
     training, output = run.config.training, run.config.output
     output.mkdir(parents=True, exist_ok=True)
     accelerator = Accelerator(mixed_precision=training.precision)
-    optimizer = build_optimizer(run.model, training)
-    model: Any = run.model.to(accelerator.device)
-    optimizer = accelerator.prepare(optimizer)
+    model = run.model.to(accelerator.device)
+    optimizer = accelerator.prepare(build_optimizer(model, training))
     per_epoch = math.ceil(len(run.train) / training.batch_articles)
     updates = training.epochs * math.ceil(per_epoch / training.gradient_accumulation)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda u: schedule(u / updates, training.warmup))
@@ -214,15 +225,17 @@ def fit(run: Run) -> Iterator[Progress]:
     first, best = resume(state, model, optimizer, scheduler)
     started, done = time.monotonic(), 0
     for epoch in range(first, training.epochs):
+        torch.manual_seed(1000 * training.seed + epoch + 1)  # a resumed run drops out what an uninterrupted one does
         model.train()
         sums: dict[str, float] = {}
         for number, (batch, extra) in enumerate(batches(run, epoch)):
-            last = number + 1 == per_epoch
+            first_of_update = number - number % training.gradient_accumulation
+            together = min(training.gradient_accumulation, per_epoch - first_of_update)
             parts = to_device((batch, extra), accelerator.device)
             with accelerator.autocast():
                 by_task = losses(model, parts[0], training, parts[1])
-            accelerator.backward(sum(by_task.values()) / training.gradient_accumulation)
-            if last or (number + 1) % training.gradient_accumulation == 0:
+            accelerator.backward(sum(by_task.values()) / together)
+            if number + 1 == first_of_update + together:
                 accelerator.clip_grad_norm_(model.parameters(), 1.0)
                 optimizer.step()
                 scheduler.step()
@@ -298,7 +311,7 @@ def to_device(value: Any, device: torch.device) -> Any:
 
 
 def checkpoint(path: Path, model: JointModel, optimizer: Any, scheduler: Any, epoch: int, best: float) -> None:
-    """Saves the run's state beside and moves it into place."""
+    """Saves the run's state beside `<path>.pt` and moves it into place."""
     state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}
     temporary = path.with_suffix(".tmp")
     torch.save({**state, "epoch": epoch, "best": best}, temporary)
@@ -306,12 +319,18 @@ def checkpoint(path: Path, model: JointModel, optimizer: Any, scheduler: Any, ep
 
 
 def resume(path: Path, model: JointModel, optimizer: Any, scheduler: Any) -> tuple[int, float]:
-    """Loads the state of an interrupted run, if there is one: the epoch to go on with and the best score so far."""
+    """Loads the state of an interrupted run, if there is one: the epoch to go on with and the best score so far.
+
+    Raises ConfigError where the state is that of another model.
+    """
     file = path.with_suffix(".pt")
     if not file.exists():
         return 0, -1.0
     state = torch.load(file, weights_only=True, map_location="cpu")
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
+    try:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+    except (RuntimeError, ValueError) as error:
+        raise ConfigError(f"{file}: is the state of another run; give another output, or delete the file") from error
     scheduler.load_state_dict(state["scheduler"])
     return int(state["epoch"]), float(state["best"])

@@ -10,7 +10,6 @@ follows the same loss curve. The result is a plain Hugging Face directory that `
 
 import json
 import math
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -49,7 +48,7 @@ class PretrainConfig(Section):
     vocab_size: int = Field(20_000, ge=300, le=65_536)
     tokenizer_documents: int = Field(40_000, ge=1)
     encoder: dict[str, Any]
-    stages: list[Stage] = [Stage()]
+    stages: list[Stage] = Field(default_factory=lambda: [Stage()], min_length=1)
     max_tokens: int = Field(ge=1)
     batch_tokens: int = Field(8192, ge=16)
     mask_rate: float = Field(0.25, gt=0, lt=1)
@@ -98,7 +97,7 @@ def prepare_text(config: PretrainConfig) -> tuple[Tokenizer, Tokens]:
             (text for source in config.sources for text in read_documents(source.path, source.share, config.seed)),
             config.seed,
         )
-        tokenizer = train_tokenizer(iter(documents[: config.tokenizer_documents]), config.vocab_size)
+        tokenizer = train_tokenizer(documents[: config.tokenizer_documents], config.vocab_size)
         tokenizer.save(str(tokenizer_file))
         temporary = tokens_file.with_suffix(".tmp.npy")
         np.save(temporary, pack(documents, tokenizer))
@@ -121,7 +120,10 @@ def build_model(config: PretrainConfig, tokenizer: Tokenizer) -> PreTrainedModel
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"encoder: transformers refuses this shape ({error})") from error
-    return AutoModelForMaskedLM.from_config(shape).to(torch.bfloat16)
+    model: PreTrainedModel = AutoModelForMaskedLM.from_config(shape)
+    if not (hasattr(model, "cls") or (hasattr(model, "head") and hasattr(model, "decoder"))):
+        raise ConfigError(f"encoder.model_type: {shape.model_type!r} has a head unknown here; use modernbert or bert")
+    return model.to(torch.bfloat16)
 
 
 class MasterOptimizer:
@@ -139,7 +141,7 @@ class MasterOptimizer:
         ]
         matrices = [m for m, is_hidden in zip(self.masters, hidden, strict=True) if is_hidden]
         rest = [m for m, is_hidden in zip(self.masters, hidden, strict=True) if not is_hidden]
-        common = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
+        common: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
         self.optimizers: list[torch.optim.Optimizer] = [
             torch.optim.AdamW(rest, betas=(0.9, 0.98), fused=True, **common)
         ]
@@ -173,7 +175,7 @@ class Batches:
     """Masked batches as a pure function of the step: inputs [batch, context], chosen positions, their ids."""
 
     def __init__(self, config: PretrainConfig, tokenizer: Tokenizer, tokens: Tokens) -> None:
-        held = max(int(len(tokens) * config.held_out), max(stage.context for stage in config.stages))
+        held = max(int(len(tokens) * config.held_out), *(stage.context for stage in config.stages))
         if len(tokens) < 2 * held:
             raise InputError(f"{len(tokens)} tokens are too few to pre-train on; give more text or a shorter context")
         self.training, self.held = tokens[:-held], tokens[-held:]
@@ -181,7 +183,7 @@ class Batches:
         vocab = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
         self.continues = np.array([piece.startswith("##") for piece, _ in vocab])
         self.special = np.array([piece in SPECIAL_TOKENS for piece, _ in vocab])
-        self.mask_id = tokenizer.token_to_id(MASK)
+        self.mask_id = [piece for piece, _ in vocab].index(MASK)
         self.steps = max(1, config.max_tokens // config.batch_tokens)
 
     def context(self, step: int) -> int:
@@ -219,6 +221,7 @@ def fit(
     with (config.output / "metrics.jsonl").open("a", encoding="utf-8") as metrics:
         while step < batches.steps:
             inputs, chosen, targets = (t.to(accelerator.device) for t in batches.at(step))
+            torch.manual_seed(config.seed * 1_000_003 + step)  # a resumed run drops out what an uninterrupted one does
             loss = masked_loss(model, encoder, inputs, chosen, targets)
             accelerator.backward(loss)
             rate = config.learning_rate * schedule(step / batches.steps, config.warmup, config.decay)
@@ -276,7 +279,7 @@ def save_checkpoint(directory: Path, optimizer: MasterOptimizer, step: int, toke
     """Writes `checkpoint.pt` beside and moves it into place, so a kill leaves the last good one."""
     temporary = directory / "checkpoint.pt.tmp"
     torch.save({"step": step, "tokens": tokens, **optimizer.state_dict()}, temporary)
-    os.replace(temporary, directory / "checkpoint.pt")
+    temporary.replace(directory / "checkpoint.pt")
 
 
 def load_checkpoint(directory: Path, optimizer: MasterOptimizer) -> tuple[int, int]:
@@ -284,7 +287,10 @@ def load_checkpoint(directory: Path, optimizer: MasterOptimizer) -> tuple[int, i
     if not path.exists():
         return 0, 0
     state = torch.load(path, weights_only=True, map_location="cpu")
-    optimizer.load_state_dict(state)
+    try:
+        optimizer.load_state_dict(state)
+    except (RuntimeError, ValueError) as error:
+        raise ConfigError(f"{path}: is the state of another run; give another output, or empty this one") from error
     return int(state["step"]), int(state["tokens"])
 
 

@@ -1,4 +1,4 @@
-"""Shows a recipe's progress: a bar in a terminal, a line now and then in a log. The recipes themselves print nothing."""
+"""Shows a recipe's progress: a bar in a terminal, a line now and then in a log. The recipes print nothing."""
 
 from __future__ import annotations
 

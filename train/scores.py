@@ -1,4 +1,4 @@
-"""Dev scores that choose the best epoch: strict mention F1, and stance edges between gold entities at the best threshold.
+"""Dev scores that choose the best epoch: strict mention F1, and stances between gold entities at the best threshold.
 
 The full harness is `mawaqif.eval`; this is the small part of it that training needs after each epoch, computed with the
 same decoding that users get.
@@ -56,7 +56,8 @@ def dev_scores(
                 hidden, token_mask, arrays["entity_mask"], arrays["types"], arrays["distance"], arrays["pairs"]
             )
         ]
-        pairs = merge_windows(encoded, [(n, w, *(o[n, : len(w.pairs)] for o in outputs)) for n, w in enumerate(windows)])
+        scores = [(n, w, *(o[n, : len(w.pairs)] for o in outputs)) for n, w in enumerate(windows)]
+        pairs = merge_windows(encoded, scores)
         gold = {(s.holder, s.target): 1 + labels.stance_names.index(s.stance) for s in article.stances}
         for key, score in pairs.items():
             label_number = 1 + int(score.stance[1:].argmax())
@@ -80,12 +81,15 @@ def best_threshold(scored: NDArray[np.float64], missed: int, stances: int) -> tu
     """(micro-F1, macro-F1 at that point, threshold) that maximises the micro-F1 of stance edges.
 
     scored [pairs, 3]: probability, predicted stance, gold stance (0: none); missed: gold edges that were not scored.
+    The threshold has four decimals and is the probability, rounded down, of the last pair that it lets through.
     """
-    order = np.argsort(-scored[:, 0], kind="stable")
-    probability, predicted, gold = scored[order].T
+    probability = np.floor(scored[:, 0] * 1e4) / 1e4
+    order = np.argsort(-probability, kind="stable")
+    probability, (predicted, gold) = probability[order], scored[order, 1:].T
     right = np.cumsum(predicted == gold)
     total = (gold > 0).sum() + missed
     f1 = 2 * right / (np.arange(1, len(right) + 1) + max(total, 1))
+    f1[:-1][probability[:-1] == probability[1:]] = 0.0  # no threshold parts pairs of equal probability
     if not len(f1) or f1.max() == 0:
         return 0.0, 0.0, 0.5
     best = int(f1.argmax())
@@ -94,4 +98,4 @@ def best_threshold(scored: NDArray[np.float64], missed: int, stances: int) -> tu
         2 * ((predicted == s) & (gold == s))[kept].sum() / max(1, (predicted == s)[kept].sum() + (gold == s).sum())
         for s in range(1, stances + 1)
     ]
-    return float(f1[best]), float(np.mean(per_stance)), float(np.round(probability[best], 4))
+    return float(f1[best]), float(np.mean(per_stance)), float(probability[best])

@@ -1,4 +1,4 @@
-"""Builds the tokenizer that a model directory saves: normalisation, word splitting and sub-words in one `tokenizer.json`.
+"""Builds the tokenizer of a model directory: normalisation, word splitting and sub-words in one `tokenizer.json`.
 
 Because the normaliser runs inside the `tokenizers` library, every token's offsets point into the ORIGINAL text by
 construction. The rules are those of AraBERT v0.2's preprocessor (Antoun et al. 2020, https://aclanthology.org/2020.osact-1.2):
@@ -8,7 +8,7 @@ Two differences are meant: پ چ گ ڤ and other letters are kept, and the embed
 on alef (أ إ آ ٱ → ا), since scraped text writes it unreliably and a small encoder should not learn each name twice.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
@@ -44,23 +44,38 @@ def pre_tokenizer() -> pre_tokenizers.PreTokenizer:
     return pre_tokenizers.Split(Regex(pieces), behavior="removed", invert=True)
 
 
-def train_tokenizer(texts: Iterable[str] | Iterator[str], vocab_size: int, *, fold_alef: bool = True) -> Tokenizer:
-    """A WordPiece tokenizer of `vocab_size` pieces learned from `texts`, with [CLS] and [SEP] put around each input."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token=UNK, max_input_chars_per_word=100))
-    tokenizer.normalizer = normalizer(fold_alef=fold_alef)
-    tokenizer.pre_tokenizer = pre_tokenizer()
-    tokenizer.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=vocab_size,
-        special_tokens=[*SPECIAL_TOKENS, URL, EMAIL, USER],
-        limit_alphabet=400,
-        min_frequency=3,
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts, trainer)
+def train_tokenizer(texts: Sequence[str], vocab_size: int, *, fold_alef: bool = True) -> Tokenizer:
+    """A WordPiece tokenizer of `vocab_size` pieces learned from `texts`, with [CLS] and [SEP] put around each input.
+
+    The same texts give the same pieces with the same ids. The library alone numbers the letters inside words in the
+    order of a hash table, and so breaks ties between pieces by chance; here they are numbered first, as special tokens
+    of a learner whose vocabulary is then taken over without them.
+    """
+    special = [*SPECIAL_TOKENS, URL, EMAIL, USER]
+    letters = sorted(piece for piece in _learn(texts, special, 1, fold_alef) if piece.startswith("##"))
+    tokenizer = _empty(_learn(texts, special + letters, vocab_size, fold_alef), fold_alef)
+    tokenizer.add_special_tokens(special)
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{CLS} $A {SEP}",
         pair=f"{CLS} $A {SEP} $B {SEP}",
         special_tokens=[(token, tokenizer.token_to_id(token)) for token in (CLS, SEP)],
     )
+    return tokenizer
+
+
+def _learn(texts: Sequence[str], first: list[str], vocab_size: int, fold_alef: bool) -> dict[str, int]:
+    """The vocabulary of `vocab_size` pieces, or of the letters alone where that is more; `first` have the first ids."""
+    learner = _empty({}, fold_alef)
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=vocab_size, special_tokens=first, limit_alphabet=400, min_frequency=3, show_progress=False
+    )
+    learner.train_from_iterator(texts, trainer)
+    return learner.get_vocab()
+
+
+def _empty(vocab: dict[str, int], fold_alef: bool) -> Tokenizer:
+    tokenizer = Tokenizer(models.WordPiece(vocab, unk_token=UNK, max_input_chars_per_word=100))
+    tokenizer.normalizer = normalizer(fold_alef=fold_alef)
+    tokenizer.pre_tokenizer = pre_tokenizer()
+    tokenizer.decoder = decoders.WordPiece()
     return tokenizer

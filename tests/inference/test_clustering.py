@@ -1,0 +1,162 @@
+"""Mentions that name the same thing share one entity, and no two types are ever mixed."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mawaqif.article import Article
+from mawaqif.inference.clustering import _key, aliases, cluster
+from mawaqif.text import words
+
+
+def tag(text: str, *names: tuple[str, str]) -> Article:
+    """The article whose mentions are these (surface, type), each the next one in the text."""
+    spans, place = [], 0
+    for surface, label in names:
+        place = text.index(surface, place)
+        spans.append((place, place + len(surface), label, 0.9))
+        place += len(surface)
+    mentions, entities = cluster(text, spans)
+    return Article(id="a", text=text, mentions=mentions, entities=entities)
+
+
+def groups(article: Article) -> list[int]:
+    """The number of the entity of each mention, in text order."""
+    order = [entity.id for entity in article.entities]
+    return [order.index(mention.entity) for mention in article.mentions if mention.entity]
+
+
+def test_attached_clitics_do_not_part_a_name() -> None:
+    article = tag(
+        "زار الوفد السعودية ثم عاد، وللسعودية حدود طويلة، والسعودية بلد كبير.",
+        ("السعودية", "GPE"),
+        ("وللسعودية", "GPE"),
+        ("والسعودية", "GPE"),
+    )
+    assert groups(article) == [0, 0, 0]
+    assert article.entities[0].name == "السعودية"
+
+
+def test_a_letter_that_other_mentions_keep_is_part_of_the_name() -> None:
+    article = tag("وصل الضيف إلى بغداد، وفي بغداد أقام، ثم غادر بغداد.", *[("بغداد", "GPE")] * 3)
+    assert groups(article) == [0, 0, 0]
+    assert article.entities[0].name == "بغداد"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("أنور الريحاني", "انور الريحاني"), ("إدلب", "ادلب"), ("آمنة", "امنة"), ("مُنى", "مني"), ("هـــاني", "هاني")],
+)
+def test_spelling_variants_are_one_name(first: str, second: str) -> None:
+    article = tag(f"قال {first} هذا، ثم قال {second} ذاك.", (first, "PERS"), (second, "PERS"))
+    assert groups(article) == [0, 0]
+
+
+def test_a_short_person_name_joins_the_nearest_full_name_before_it() -> None:
+    article = tag(
+        "تحدث سليم النوري أولا، ثم تحدثت هالة النوري، وختمت النوري كلمتها.",
+        ("سليم النوري", "PERS"),
+        ("هالة النوري", "PERS"),
+        ("النوري", "PERS"),
+    )
+    assert groups(article) == [0, 1, 1]
+    assert [entity.name for entity in article.entities] == ["سليم النوري", "هالة النوري"]
+
+
+def test_a_short_person_name_before_every_full_one_joins_the_first() -> None:
+    article = tag(
+        "رد النوري على السؤال. وكان سليم النوري قد حضر قبل هالة النوري.",
+        ("النوري", "PERS"),
+        ("سليم النوري", "PERS"),
+        ("هالة النوري", "PERS"),
+    )
+    assert groups(article) == [0, 0, 1]
+
+
+def test_part_of_a_word_is_no_short_name() -> None:
+    article = tag("التقى سليم النوريين بصديقه نور.", ("سليم النوريين", "PERS"), ("نور", "PERS"))
+    assert groups(article) == [0, 1]
+
+
+def test_a_short_name_of_a_body_joins_the_long_one() -> None:
+    article = tag(
+        "أعلن حزب النخيل الوطني موقفه، وقال النخيل إنه ثابت.", ("حزب النخيل الوطني", "ORG"), ("النخيل", "ORG")
+    )
+    assert groups(article) == [0, 0]
+    assert article.entities[0].name == "حزب النخيل الوطني"
+
+
+def test_a_place_inside_a_longer_place_stays_its_own() -> None:
+    article = tag("سافر من طرابلس الغرب إلى طرابلس.", ("طرابلس الغرب", "GPE"), ("طرابلس", "GPE"))
+    assert groups(article) == [0, 1]
+
+
+def test_aliases_join_what_spelling_does_not_show() -> None:
+    article = tag(
+        "دعت الأمم المتحدة إلى الحوار، ورحبت منظمة الأمم المتحدة.",
+        ("الأمم المتحدة", "ORG"),
+        ("منظمة الأمم المتحدة", "ORG"),
+    )
+    assert groups(article) == [0, 0]
+    article = tag("ردت أميركا، وقالت الولايات المتحدة إنها مستعدة.", ("أميركا", "GPE"), ("الولايات المتحدة", "GPE"))
+    assert groups(article) == [0, 0]
+
+
+def test_types_are_never_mixed() -> None:
+    article = tag("زار الأردن، ثم أعلن الأردن موقفه.", ("الأردن", "LOC"), ("الأردن", "GPE"))
+    assert groups(article) == [0, 1]
+    article = tag("مدرسة سليم النوري في الحي، وقال النوري ذلك.", ("سليم النوري", "FAC"), ("النوري", "PERS"))
+    assert groups(article) == [0, 1]
+
+
+def test_the_name_is_the_longest_form_without_clitic_on_one_line() -> None:
+    article = tag("قال النوري ولسليم\n النوري رأي.", ("النوري", "PERS"), ("ولسليم\n النوري", "PERS"))
+    assert [entity.name for entity in article.entities] == ["سليم النوري"]
+
+
+def test_scores_and_spans_are_kept() -> None:
+    mentions, _ = cluster("هند وسامر", [(0, 3, "PERS", 0.123456), (4, 9, "PERS", 0.5)])
+    assert [(m.start, m.end, m.type, m.score) for m in mentions] == [(0, 3, "PERS", 0.1235), (4, 9, "PERS", 0.5)]
+
+
+def test_no_mention_no_entity() -> None:
+    assert cluster("لا شيء هنا", []) == ([], [])
+
+
+NAMES = ["سليم", "النوري", "والنوري", "هالة النوري", "حزب النخيل", "للنخيل", "أمريكا", "المملكة", "!", "🙂", "ـ", "x"]
+FRAGMENTS = st.one_of(st.sampled_from(NAMES), st.text("سلوفبكا أإىي ًـ\u200f\n\"'a1🙂", min_size=1, max_size=8))
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=60)
+def test_every_mention_gets_one_entity_of_its_type(data: st.DataObject) -> None:
+    text = " ".join(data.draw(st.lists(FRAGMENTS, max_size=12)))
+    spans, after = [], 0
+    for start, end in words(text):
+        if start >= after and data.draw(st.booleans()):
+            longer = [e for s, e in words(text) if e >= end][: data.draw(st.integers(1, 3))]
+            after = longer[-1]
+            spans.append((start, after, data.draw(st.sampled_from(["PERS", "ORG", "GPE", "ISSUE"])), 0.5))
+    mentions, entities = cluster(text, spans)
+    assert [(m.start, m.end, m.type, m.score) for m in mentions] == spans
+    article = Article(id="a", text=text, mentions=mentions, entities=entities)  # checks ids and types
+    assert all(article.mentions_of(entity.id) for entity in entities)
+    assert all(mention.entity for mention in mentions)
+    assert all(entity.name.strip() for entity in entities)
+    assert (mentions, entities) == cluster(text, spans)
+
+
+def test_the_alias_table_is_well_formed() -> None:
+    table = yaml.safe_load((files("mawaqif.configs") / "aliases.yaml").read_text(encoding="utf-8"))
+    assert all(isinstance(group, list) and len(group) > 1 for group in table)
+    assert all(isinstance(name, str) and name.strip() == name != "" for group in table for name in group)
+    seen: dict[str, int] = {}
+    for number, group in enumerate(table):
+        for name in group:
+            assert seen.setdefault(_key(name), number) == number, f"{name} is in two groups"
+    assert set(aliases()) == set(seen)

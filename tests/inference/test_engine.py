@@ -1,0 +1,200 @@
+"""Both engines give the same articles, and a model that cannot run says so in one line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from mawaqif.article import Article
+from mawaqif.encoding import encode, pad_pairs, pad_windows, pairs_of, special_ids
+from mawaqif.errors import MawaqifError, ModelError
+from mawaqif.inference.engine import OnnxEngine, TorchEngine, make_engine
+from mawaqif.inference.tagger import Tagger, load
+from mawaqif.saved import open_model
+
+TEXTS = [
+    "رفض البرلمان النوري الخطة، وأيدها حزب النخيل. وقال سليم الوراق إن الخطة ستفشل!",
+    "كلمة",
+    "نص طويل فيه " + "ذكر لحزب النخيل ولسليم الوراق، " * 12 + "وانتهى.",
+]
+
+
+@pytest.fixture(scope="module")
+def onnx(tiny_onnx_model: Path) -> Tagger:
+    return load(tiny_onnx_model, engine="onnx", threads=1)
+
+
+@pytest.fixture(scope="module")
+def torch(tiny_onnx_model: Path) -> Tagger:
+    return load(tiny_onnx_model, engine="torch", threads=1)
+
+
+def assert_same(first: Article, second: Article) -> None:
+    """The same but for scores, which agree to 1e-3."""
+    scores: list[list[float]] = [[], []]
+    bare = []
+    for article, found in zip((first, second), scores, strict=True):
+        plain = article.to_dict()
+        found += [part.pop("score") for part in (*plain["mentions"], *plain["stances"])]
+        bare.append(plain)
+    assert bare[0] == bare[1]
+    assert_allclose(scores[0], scores[1], atol=1e-3)
+
+
+def test_both_engines_tag_alike(onnx: Tagger, torch: Tagger) -> None:
+    assert (onnx.engine.name, torch.engine.name) == ("onnx", "torch")
+    pairs = list(zip(onnx.pipe(TEXTS, min_score=0), torch.pipe(TEXTS, min_score=0), strict=True))
+    for first, second in pairs:
+        assert_same(first, second)
+    assert sum(len(first.stances) for first, _ in pairs) > 20
+
+
+def test_both_engines_score_given_entities_alike(onnx: Tagger, torch: Tagger, gold_articles: list[Article]) -> None:
+    for first, second in zip(
+        onnx.stances(gold_articles, min_score=0), torch.stances(gold_articles, min_score=0), strict=True
+    ):
+        assert_same(first, second)
+
+
+def test_padding_changes_no_number(onnx: Tagger, torch: Tagger, gold_articles: list[Article]) -> None:
+    """Alone or in a batch with longer windows and more entities: the same logits, from both engines."""
+    saved = onnx.saved
+    articles = sorted(gold_articles[:4], key=lambda article: len(article.text))
+    encodings = encode([article.text for article in articles], saved.tokenizer, saved.settings["max_tokens"])
+    windows = [encoded.windows[0] for encoded in encodings]
+    ids = [encoded.ids[slice(*window)] for encoded, window in zip(encodings, windows, strict=True)]
+    pairs = [pairs_of(a, e, w, saved.labels) for a, e, w in zip(articles, encodings, windows, strict=True)]
+    for engine in (onnx.engine, torch.engine):
+        inputs, mask = pad_windows(ids, special_ids(saved.tokenizer))
+        hidden, tags = engine.encode(inputs, mask)
+        stance, voice, evidence = engine.stances(hidden, mask, pad_pairs(pairs, inputs.shape[1]))
+        for row in range(len(articles)):
+            alone, alone_mask = pad_windows(ids[row : row + 1], special_ids(saved.tokenizer))
+            tokens, count = alone.shape[1], len(pairs[row].pairs)
+            alone_hidden, alone_tags = engine.encode(alone, alone_mask)
+            assert_allclose(tags[row, :tokens], alone_tags[0], atol=1e-3)
+            outputs = engine.stances(alone_hidden, alone_mask, pad_pairs(pairs[row : row + 1], tokens))
+            assert_allclose(stance[row, :count], outputs[0][0, :count], atol=1e-3)
+            assert_allclose(voice[row, :count], outputs[1][0, :count], atol=1e-3)
+            assert_allclose(evidence[row, :count, :tokens], outputs[2][0, :count], atol=1e-3)
+
+
+def test_auto_takes_onnx_where_there_are_graphs(tiny_model: Path, tiny_onnx_model: Path) -> None:
+    assert isinstance(make_engine(open_model(tiny_onnx_model)), OnnxEngine)
+    assert isinstance(make_engine(open_model(tiny_model)), TorchEngine)
+    with pytest.raises(ModelError, match="has no ONNX graphs; make them with: mawaqif export"):
+        make_engine(open_model(tiny_model), "onnx")
+
+
+# ------------------------------------------------------------------------------------------------------- damaged models
+
+
+def edit(name: str, change: Callable[[dict[str, object]], object]) -> Callable[[Path], object]:
+    """Damage that changes a JSON file's top object."""
+
+    def damage(model: Path) -> None:
+        data = json.loads((model / name).read_text(encoding="utf-8"))
+        change(data)
+        (model / name).write_text(json.dumps(data), encoding="utf-8")
+
+    return damage
+
+
+def cut(name: str, share: float) -> Callable[[Path], object]:
+    return lambda model: (model / name).write_bytes((data := (model / name).read_bytes())[: int(share * len(data))])
+
+
+FILES = ["config.json", "model.safetensors", "tokenizer.json", "labels.json"]
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    **{f"no {name}": lambda model, name=name: (model / name).unlink() for name in FILES},
+    **{f"empty {name}": cut(name, 0) for name in [*FILES, "encoder.onnx", "stances.onnx"]},
+    **{f"half {name}": cut(name, 0.5) for name in [*FILES, "encoder.onnx", "stances.onnx"]},
+    **{f"{name} is []": lambda model, name=name: (model / name).write_text("[]") for name in FILES},
+    **{f"{name} is not UTF-8": lambda model, name=name: (model / name).write_bytes(b"{\xff}") for name in FILES},
+    "a pickle": lambda model: (model / "model.safetensors").rename(model / "pytorch_model.bin"),
+    "other model": edit("config.json", lambda config: config.pop("mawaqif")),
+    "runs code": edit("config.json", lambda config: config.update(auto_map={"AutoModel": "m.Model"})),
+    "no max_tokens": edit("config.json", lambda config: config["mawaqif"].pop("max_tokens")),
+    "max_tokens": edit("config.json", lambda config: config["mawaqif"].update(max_tokens=2)),
+    "min_score": edit("config.json", lambda config: config["mawaqif"].update(min_score="high")),
+    "fewer types": edit("labels.json", lambda labels: labels["types"].pop()),
+    "fewer voices": edit("labels.json", lambda labels: labels["voices"].pop()),
+    "more pieces": edit(
+        "tokenizer.json", lambda t: t["model"]["vocab"].update({f"زائد{n}": 10**6 + n for n in range(9)})
+    ),
+    "no [CLS]": lambda model: (model / "tokenizer.json").write_text(
+        (model / "tokenizer.json").read_text(encoding="utf-8").replace("[CLS]", "[XXX]"), encoding="utf-8"
+    ),
+}
+FOR_TORCH = {
+    "no encoder": edit("config.json", lambda config: config.update(model_type="none-such")),
+    "other sizes": edit("config.json", lambda config: config.update(hidden_size=48)),
+    "other head": edit("config.json", lambda config: config["mawaqif"].update(stance_width=16)),
+    "fewer types": DAMAGES["fewer types"],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_model_is_refused_in_one_line(
+    tiny_onnx_model: Path, tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(tiny_onnx_model, model)
+    damage(model)
+    with pytest.raises(ModelError) as caught:
+        load(model, engine="onnx")
+    assert "\n" not in str(caught.value)
+    assert str(model) in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", FOR_TORCH.values(), ids=FOR_TORCH)
+def test_a_damaged_model_is_refused_by_torch_too(
+    tiny_model: Path, tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(tiny_model, model)
+    damage(model)
+    with pytest.raises(ModelError) as caught:
+        load(model)
+    assert "\n" not in str(caught.value)
+    assert str(model) in str(caught.value)
+
+
+def test_a_missing_model_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ModelError, match="no such model directory"):
+        load(tmp_path / "none")
+    monkeypatch.setattr("mawaqif.inference.tagger.EMBEDDED", tmp_path / "default")
+    with pytest.raises(ModelError, match="default: no such model directory"):
+        load()
+
+
+def test_a_hub_id_without_a_hub_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    huggingface_hub = pytest.importorskip("huggingface_hub")
+    asked = []
+
+    def offline(*args: object, **options: object) -> None:
+        asked.append((args, options))
+        raise OSError("Got: no route to host\nAn error happened while trying to locate the files on the Hub")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", offline)
+    with pytest.raises(MawaqifError) as caught:
+        load("someone/no-such-model")
+    assert "'someone/no-such-model' is no directory here and the hub did not give it (Got: no route" in str(
+        caught.value
+    )
+    assert "\n" not in str(caught.value)
+    ((_, options),) = asked
+    assert "*.bin" not in options["allow_patterns"]
+    assert options["etag_timeout"] <= 10
+
+
+def test_threads_are_taken(tiny_onnx_model: Path) -> None:
+    mask = np.ones((1, 3), dtype=np.int64)
+    hidden, tags = make_engine(open_model(tiny_onnx_model), threads=2).encode(mask, mask)
+    assert hidden.shape[:2] == tags.shape[:2] == (1, 3)

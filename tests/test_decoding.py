@@ -1,0 +1,208 @@
+"""Tag sequences are legal and best, windows are joined at the right place, evidence is the strongest run of words."""
+
+from __future__ import annotations
+
+from itertools import pairwise, product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import mawaqif.decoding
+from mawaqif.article import AUTHOR
+from mawaqif.decoding import (
+    Floats,
+    PairScore,
+    decide,
+    decode_mentions,
+    evidence_span,
+    merge_windows,
+    softmax,
+    stitch,
+    transitions,
+)
+from mawaqif.encoding import Encoded, Pairs
+from mawaqif.labels import LabelSet
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+@pytest.fixture(scope="module")
+def two_types(labels: LabelSet) -> LabelSet:
+    return labels.model_copy(update={"types": labels.types[:2]})
+
+
+def make_encoded(sentences: list[int], tokens: list[int] | None = None, windows: list[tuple[int, int]] | None = None) -> Encoded:
+    """A text of one-letter words: `sentences` has the words of each sentence, `tokens` the tokens of each word."""
+    number = sum(sentences)
+    tokens = [1] * number if tokens is None else tokens
+    word_of = np.repeat(np.arange(number), tokens)
+    first = np.array([int(np.argmax(word_of == n)) if tokens[n] else -1 for n in range(number)], dtype=np.int64)
+    return Encoded(
+        words=[(2 * n, 2 * n + 1) for n in range(number)],
+        sentence=np.repeat(np.arange(len(sentences)), sentences),
+        ids=np.zeros(len(word_of), dtype=np.int64),
+        word_of=word_of,
+        first=first,
+        windows=windows or [(0, len(word_of))],
+    )
+
+
+def random_logits(seed: int, *shape: int) -> Floats:
+    return (3 * np.random.default_rng(seed).standard_normal(shape)).astype(np.float32)
+
+
+# ---------------------------------------------------------------------------------------------------------- mentions
+
+
+@given(seed=SEEDS, sentences=st.lists(st.integers(1, 6), min_size=1, max_size=5))
+def test_mentions_are_disjoint_and_never_cross_a_sentence(labels: LabelSet, seed: int, sentences: list[int]) -> None:
+    encoded = make_encoded(sentences)
+    found = decode_mentions(random_logits(seed, len(encoded.words), len(labels.bio_tags)), encoded, labels)
+    assert all(a[1] < b[0] for a, b in pairwise(found))
+    for first, last, type_, score in found:
+        assert encoded.sentence[first] == encoded.sentence[last]
+        assert type_ in labels.type_names
+        assert 0 < score <= 1
+
+
+@given(seed=SEEDS, number=st.integers(1, 4))
+def test_the_sequence_is_the_best_legal_one(two_types: LabelSet, seed: int, number: int) -> None:
+    tags = two_types.bio_tags
+    emissions = random_logits(seed, number, len(tags))
+    path = ["O"] * number
+    for first, last, type_, _ in decode_mentions(emissions, make_encoded([number]), two_types):
+        path[first : last + 1] = [f"B-{type_}", *[f"I-{type_}"] * (last - first)]
+
+    def legal(sequence: tuple[str, ...]) -> bool:
+        return all(not b.startswith("I-") or a[2:] == b[2:] for a, b in pairwise(("O", *sequence)))
+
+    def score(sequence: tuple[str, ...]) -> float:
+        return float(sum(emissions[n, tags.index(tag)] for n, tag in enumerate(sequence)))
+
+    best = max(score(sequence) for sequence in product(tags, repeat=number) if legal(sequence))
+    assert legal(tuple(path))
+    assert score(tuple(path)) == pytest.approx(best, abs=1e-3)
+
+
+def test_inside_tags_alone_make_no_mention(labels: LabelSet) -> None:
+    emissions = np.zeros((3, len(labels.bio_tags)), dtype=np.float32)
+    emissions[:, labels.bio_tags.index("I-ORG")] = 5
+    ((first, last, type_, score),) = decode_mentions(emissions, make_encoded([3]), labels)
+    assert (first, last, type_) == (0, 2, "ORG")  # B-ORG had to be opened
+    assert score < 0.9
+    assert decode_mentions(emissions, make_encoded([1, 1, 1]), labels) == []  # as likely as O, then O
+
+
+def test_transitions(two_types: LabelSet) -> None:
+    allowed = transitions(two_types)
+    tags = two_types.bio_tags
+    assert allowed.shape == (5, 5)
+    forbidden = {(tags[a], tags[b]) for a, b in zip(*np.nonzero(~allowed), strict=True)}
+    assert forbidden == {
+        *(("O", "I-PERS"), ("O", "I-ORG"), ("B-PERS", "I-ORG"), ("I-PERS", "I-ORG")),
+        *(("B-ORG", "I-PERS"), ("I-ORG", "I-PERS")),
+    }
+
+
+def test_stitch_takes_each_word_from_its_home() -> None:
+    encoded = make_encoded([6], tokens=[2, 1, 0, 2, 1, 2], windows=[(0, 5), (3, 8)])
+    windows = [np.full((7, 3), 100.0 * (n + 1), dtype=np.float32) for n in range(2)]
+    for logits in windows:
+        logits += np.arange(7, dtype=np.float32)[:, None]  # row: position with [CLS] as 0
+    rows = stitch(encoded, windows)
+    assert encoded.home().tolist() == [0, 0, -1, 0, 1, 1]
+    assert rows[:, 1].tolist() == [101, 103, 0, 104, 203, 204]
+    assert rows[2, 0] > 0  # a word without a token is O
+
+
+def test_softmax() -> None:
+    assert softmax(np.array([[0.0, 0.0], [1000.0, 0.0]], dtype=np.float32)).tolist() == [[0.5, 0.5], [1.0, 0.0]]
+    assert softmax(np.zeros((0, 3), dtype=np.float32)).shape == (0, 3)
+
+
+# ----------------------------------------------------------------------------------------------------------- stances
+
+
+def make_pairs(entities: list[str], pairs: list[tuple[int, int]], tokens: int) -> Pairs:
+    shape = (len(entities), tokens)
+    return Pairs(entities, np.zeros(shape, bool), np.zeros(len(entities), int), np.zeros(shape, int), np.array(pairs))
+
+
+def test_a_pair_is_read_in_the_window_with_the_most_probable_stance() -> None:
+    encoded = make_encoded([4, 4], windows=[(0, 4), (4, 8)])
+    stance = np.array([[[4, 0, 0], [0, 3, 0]], [[0, 1, 9], [1, 3, 0]]], dtype=np.float32)
+    voice, evidence = random_logits(0, 2, 2, 3), random_logits(1, 2, 2, 6)
+    both = [
+        make_pairs([AUTHOR, "e1", "e2"], [(0, 1), (1, 2)], 6),
+        make_pairs([AUTHOR, "e2", "e1"], [(0, 2), (2, 1)], 6),  # the same entities in other rows
+    ]
+    merged = merge_windows(encoded, [(n, both[n], stance[n], voice[n], evidence[n]) for n in range(2)])
+    assert set(merged) == {(AUTHOR, "e1"), ("e1", "e2")}
+    assert merged[AUTHOR, "e1"].window == (4, 8)
+    assert merged["e1", "e2"].window == (0, 4)
+    assert (merged["e1", "e2"].evidence == evidence[0, 1]).all()
+    assert merged[AUTHOR, "e1"].stance.sum() == pytest.approx(1)
+
+
+def test_decide_respects_min_score_and_sorts_by_evidence(labels: LabelSet) -> None:
+    encoded = make_encoded([4])
+
+    def score(stance: list[float], word: int) -> PairScore:
+        evidence = np.full(6, -1.0, dtype=np.float32)
+        evidence[word + 1] = 1.0
+        return PairScore(np.array(stance, np.float32), np.array([0.1, 0.7, 0.2], np.float32), evidence, (0, 4))
+
+    scores = {
+        ("e1", "e2"): score([0.1, 0.2, 0.7], 3),
+        ("e2", "e1"): score([0.45, 0.5, 0.05], 1),
+        (AUTHOR, "e1"): score([0.7, 0.2, 0.1], 0),
+    }
+    found = decide(scores, encoded, labels, 0.5)
+    assert [(s.holder, s.target, s.stance, s.evidence) for s in found] == [
+        ("e2", "e1", labels.stance_names[0], (2, 3)),
+        ("e1", "e2", labels.stance_names[1], (6, 7)),
+    ]
+    assert [s.score for s in found] == [0.5, 0.7]
+    assert {s.voice for s in found} == {labels.voice_names[1]}
+    assert len(decide(scores, encoded, labels, 0.0)) == 3
+    assert len(decide(scores, encoded, labels, 0.71)) == 0
+    assert {s.evidence for s in decide(scores, encoded, labels, 0.0, evidence=False)} == {None}
+
+
+@given(
+    seed=SEEDS,
+    sentences=st.lists(st.integers(1, 5), min_size=1, max_size=4),
+    limit=st.integers(1, 6),
+    data=st.data(),
+)
+def test_evidence_is_the_strongest_run_of_words_in_one_sentence(
+    seed: int, sentences: list[int], limit: int, data: st.DataObject
+) -> None:
+    number = sum(sentences)
+    tokens = data.draw(st.lists(st.integers(0, 3), min_size=number, max_size=number).filter(any))
+    start = data.draw(st.integers(0, sum(tokens) - 1))
+    end = data.draw(st.integers(start + 1, sum(tokens)))
+    encoded = make_encoded(sentences, tokens)
+    logits = random_logits(seed, end - start + 4)  # [CLS], [SEP] and padding
+    by_word: dict[int, list[float]] = {}
+    for word, logit in zip(encoded.word_of[start:end], logits[1:], strict=False):
+        by_word.setdefault(int(word), []).append(float(logit))
+    mean = {word: sum(values) / len(values) for word, values in by_word.items()}
+    runs = {
+        (encoded.words[a][0], encoded.words[b][1]): sum(mean.get(n, 0.0) for n in range(a, b + 1))
+        for a in mean
+        for b in mean
+        if a <= b < a + limit and encoded.sentence[a] == encoded.sentence[b]
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mawaqif.decoding, "MAX_EVIDENCE_WORDS", limit)
+        span = evidence_span(encoded, (start, end), logits)
+    assert span is not None
+    assert runs[span] == pytest.approx(max(runs.values()), abs=1e-5)
+
+
+def test_evidence_of_a_window_without_words() -> None:
+    encoded = Encoded([], *(np.array([], dtype=np.int64) for _ in range(2)), np.array([-1]), np.array([]), [(0, 1)])
+    assert evidence_span(encoded, (0, 1), np.zeros(3, dtype=np.float32)) is None

@@ -1,0 +1,129 @@
+"""An encoder is found in a directory, or the run says at once how to get one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import ModernBertModel
+from transformers.utils import logging
+
+import mawaqif.train.encoders
+from mawaqif.errors import ConfigError, ModelError
+from mawaqif.train.encoders import load_encoder
+
+HUB_ID = "invented-organisation/no-such-encoder"
+
+
+def refused(name: str | Path) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_encoder(str(name))
+    return str(caught.value)
+
+
+def test_a_hugging_face_directory(tiny_encoder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    encoder, tokenizer = load_encoder(str(tiny_encoder))
+    assert isinstance(encoder, ModernBertModel)
+    assert {p.dtype for p in encoder.parameters()} == {torch.float32}
+    stored = load_file(tiny_encoder / "model.safetensors")["model.embeddings.tok_embeddings.weight"]
+    torch.testing.assert_close(encoder.embeddings.tok_embeddings.weight.detach(), stored.float())
+    assert tokenizer.encode("أعلن الحزب").tokens[0] == "[CLS]"
+    assert (tokenizer.padding, tokenizer.truncation) == (None, None)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_saved_model_lends_its_encoder(tiny_model: Path, tiny_encoder: Path) -> None:
+    encoder, tokenizer = load_encoder(str(tiny_model))
+    other, other_tokenizer = load_encoder(str(tiny_encoder))
+    assert tokenizer.to_str() == other_tokenizer.to_str()
+    for mine, theirs in zip(encoder.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, atol=1e-3, rtol=1e-3)
+
+
+def test_the_embedded_model_goes_by_its_name(tiny_model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(mawaqif.train.encoders, "EMBEDDED", tiny_model)
+    assert isinstance(load_encoder("embedded")[0], ModernBertModel)
+    monkeypatch.setattr(mawaqif.train.encoders, "EMBEDDED", tmp_path / "none")
+    assert "no such directory" in refused("embedded")
+
+
+def test_transformers_speaks_as_before(tiny_encoder: Path) -> None:
+    before = (logging.get_verbosity(), logging.is_progress_bar_enabled())
+    load_encoder(str(tiny_encoder))
+    refused("./none")
+    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
+
+
+@pytest.mark.parametrize("name", ["/none/at/all", "./none", "../none", "a/b/c"])
+def test_no_directory(name: str) -> None:
+    assert f"{Path(name)}: no such directory; give a model directory or a hub id" in refused(name)
+
+
+def test_a_hub_id_without_a_network_fails_at_once_with_both_ways_out() -> None:
+    started = time.monotonic()
+    message = refused(HUB_ID)
+    assert time.monotonic() - started < 20  # transformers alone retries for half a minute and more
+    assert message.startswith(f"model.encoder: {HUB_ID!r} cannot be loaded (it is in no local cache and the hub says")
+    assert "give a local directory that holds config.json, model.safetensors and tokenizer.json" in message
+    assert message.endswith("or use the embedded encoder: model.encoder=embedded")
+
+
+def test_the_hub_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    class Unreachable:
+        def model_info(self, name: str, timeout: float) -> None:
+            asked.append((name, timeout))
+            raise TimeoutError("timed out\nafter a while")
+
+    monkeypatch.setattr(mawaqif.train.encoders, "HfApi", Unreachable)
+    assert "the hub says: timed out)" in refused(HUB_ID)
+    assert asked == [(HUB_ID, mawaqif.train.encoders.HUB_SECONDS)]
+
+
+@pytest.fixture
+def copy(tiny_encoder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_encoder, tmp_path / "encoder"))
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_a_directory_that_is_not_whole(copy: Path, name: str, damage: str) -> None:
+    if damage == "missing":
+        (copy / name).unlink()
+    else:
+        (copy / name).write_bytes((copy / name).read_bytes()[:100])
+    assert f"model.encoder: {str(copy)!r} cannot be loaded" in refused(copy)
+
+
+def test_pickled_weights_are_not_read(copy: Path) -> None:
+    torch.save(load_file(copy / "model.safetensors"), copy / "pytorch_model.bin")
+    (copy / "model.safetensors").unlink()
+    assert "cannot be loaded" in refused(copy)
+
+
+def test_weights_that_are_not_all_there(copy: Path) -> None:
+    weights = load_file(copy / "model.safetensors")
+    del weights["model.embeddings.tok_embeddings.weight"]
+    save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
+    assert "its weights lack embeddings.tok_embeddings.weight and 0 more" in refused(copy)
+
+
+def test_code_in_a_directory_is_not_run(copy: Path) -> None:
+    config = json.loads((copy / "config.json").read_text())
+    config |= {"model_type": "evil", "auto_map": {"AutoConfig": "evil.Config", "AutoModel": "evil.Model"}}
+    (copy / "config.json").write_text(json.dumps(config))
+    (copy / "evil.py").write_text("raise SystemExit('code was run')")
+    assert "cannot be loaded" in refused(copy)
+
+
+def test_a_damaged_model_says_so_itself(tiny_model: Path, tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(tiny_model, tmp_path / "model"))
+    (directory / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"model.safetensors is missing"):
+        load_encoder(str(directory))

@@ -1,0 +1,135 @@
+"""The ONNX graphs compute what PyTorch computes, and take their weights from the one weights file."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from tokenizers import Tokenizer
+from transformers import BertConfig, BertModel
+
+from mawaqif.errors import ModelError
+from mawaqif.labels import LabelSet
+from mawaqif.model import JointModel
+from mawaqif.saved import ENCODER_GRAPH, STANCE_GRAPH, WEIGHTS, open_model
+from mawaqif.train.export import export_onnx
+
+Arrays = dict[str, np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Tokenizer, labels: LabelSet) -> Path:
+    """A model with absolute positions and a pooler that is never used."""
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=tiny_tokenizer.get_vocab_size(),
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=128,
+    )
+    directory = tmp_path_factory.mktemp("bert")
+    JointModel(BertModel(config), labels, {"stance_width": 32, "stance_heads": 2, "max_tokens": 128}).save(
+        directory, tiny_tokenizer
+    )
+    export_onnx(directory)
+    return directory
+
+
+def session(directory: Path, name: str) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(directory / name), options, providers=["CPUExecutionProvider"])
+
+
+def random_inputs(batch: int, tokens: int, entities: int, pairs: int) -> tuple[Arrays, Arrays]:
+    """Encoder inputs and stance inputs; each row has its own length, and an entity may have no token."""
+    chooser = np.random.default_rng([batch, tokens, entities, pairs])
+    mask = np.ones((batch, tokens), dtype=np.int64)
+    for row in range(1, batch):
+        mask[row, chooser.integers(2, tokens + 1) :] = 0
+    stance: Arrays = {
+        "entity_mask": (chooser.random((batch, entities, tokens)) < 0.2) & (mask[:, None] > 0),
+        "types": chooser.integers(0, 11, (batch, entities)),
+        "distance": chooser.integers(0, 15, (batch, entities, tokens)),
+        "pairs": chooser.integers(0, entities, (batch, pairs, 2)),
+    }
+    return {"ids": chooser.integers(0, 100, (batch, tokens)), "mask": mask}, stance
+
+
+SHAPES = [(1, 2, 1, 1), (1, 24, 5, 7), (2, 24, 5, 7), (3, 64, 9, 40), (5, 17, 2, 1), (2, 127, 30, 300)]
+
+
+@pytest.mark.parametrize("kind", ["tiny_onnx_model", "bert"])
+def test_graphs_and_pytorch_agree(request: pytest.FixtureRequest, kind: str) -> None:
+    directory = request.getfixturevalue(kind)
+    model = JointModel.load(open_model(directory))
+    encoder, stances = session(directory, ENCODER_GRAPH), session(directory, STANCE_GRAPH)
+    for shape in SHAPES:
+        inputs, given = random_inputs(*shape)
+        found = encoder.run(["hidden", "tags"], inputs)
+        with torch.no_grad():
+            hidden, tags = model.encode(*(torch.from_numpy(inputs[name]) for name in ("ids", "mask")))
+            expected = model.stances(
+                hidden, torch.from_numpy(inputs["mask"]), *(torch.from_numpy(array) for array in given.values())
+            )
+        real = inputs["mask"] > 0
+        for mine, theirs in zip(found, (hidden, tags), strict=True):
+            assert_allclose(mine[real], theirs.numpy()[real], atol=1e-4)
+        given |= {"hidden": hidden.numpy(), "token_mask": inputs["mask"]}
+        for mine, theirs in zip(stances.run(["stance", "voice", "evidence"], given), expected, strict=True):
+            assert_allclose(mine, theirs.numpy(), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["tiny_onnx_model", "bert"])
+@pytest.mark.parametrize("name", [ENCODER_GRAPH, STANCE_GRAPH])
+def test_graphs_are_small_and_hold_no_weights(request: pytest.FixtureRequest, kind: str, name: str) -> None:
+    directory = request.getfixturevalue(kind)
+    assert (directory / name).stat().st_size < 1_000_000
+    graph = onnx.load(directory / name, load_external_data=False)
+    onnx.checker.check_model(str(directory / name))
+    shared = [t for t in graph.graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL]
+    assert len(shared) > 3
+    for tensor in shared:
+        assert not tensor.raw_data
+        assert {entry.key: entry.value for entry in tensor.external_data}["location"] == WEIGHTS
+    kept = [t for t in graph.graph.initializer if t.data_location != onnx.TensorProto.EXTERNAL]
+    assert all(np.prod(t.dims) < 256 for t in kept if t.data_type == onnx.TensorProto.FLOAT)
+    assert not any(node.doc_string or node.metadata_props for node in graph.graph.node)
+
+
+def test_a_graph_follows_its_weights_file(tiny_onnx_model: Path, tmp_path: Path) -> None:
+    """Other weights beside the same graph give other outputs: they are stored once, there."""
+    directory = Path(shutil.copytree(tiny_onnx_model, tmp_path / "model"))
+    inputs, _ = random_inputs(1, 8, 1, 1)
+    before = session(directory, ENCODER_GRAPH).run(["tags"], inputs)[0]
+    content = bytearray((directory / WEIGHTS).read_bytes())
+    content[-40_000:] = bytes(40_000)
+    (directory / WEIGHTS).write_bytes(content)
+    assert np.abs(session(directory, ENCODER_GRAPH).run(["tags"], inputs)[0] - before).max() > 0.01
+
+
+@pytest.fixture
+def edited(tiny_model: Path, tmp_path: Path) -> Callable[[str, str], Path]:
+    def edit(old: str, new: str) -> Path:
+        directory = Path(shutil.copytree(tiny_model, tmp_path / "model"))
+        content = (directory / WEIGHTS).read_bytes()
+        assert old.encode() in content
+        (directory / WEIGHTS).write_bytes(content.replace(old.encode(), new.encode()))
+        return directory
+
+    return edit
+
+
+def test_weights_of_another_precision_are_refused(edited: Callable[[str, str], Path]) -> None:
+    with pytest.raises(ModelError, match="is BF16; a saved mawaqif model holds F16"):
+        export_onnx(edited('"dtype":"F16" ', '"dtype":"BF16"') if False else edited('"F16",', '"BF16"'))

@@ -1,0 +1,151 @@
+"""Pre-training learns, and a run that is killed and started again is the very run that was not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tokenizers import Tokenizer
+from transformers import AutoModel, AutoTokenizer
+
+from mawaqif.errors import ConfigError, InputError
+from mawaqif.train.pretrain import Batches, PretrainConfig, Progress, pretrain, schedule
+
+SHAPES: dict[str, dict[str, Any]] = {
+    "modernbert": {"max_position_embeddings": 64, "local_attention": 8, "global_attn_every_n_layers": 2},
+    "bert": {"max_position_embeddings": 64, "hidden_dropout_prob": 0.1},
+}
+WORDS = "رفض أيد حزب النخيل مجلس المدينة خطة الجسر قانون الآبار وزارة الطرق اتحاد الصيادين قال إن في على".split()
+
+Configure = Callable[..., PretrainConfig]
+
+
+@pytest.fixture
+def configure(tmp_path: Path) -> Configure:
+    chooser = np.random.default_rng(0)
+    text = tmp_path / "text.txt"
+    text.write_text("\n\n".join(" ".join(chooser.choice(WORDS, 30)) for _ in range(60)), encoding="utf-8")
+
+    def make(output: str = "run", model_type: str = "modernbert", **values: Any) -> PretrainConfig:
+        shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+        given = {
+            "output": tmp_path / output,
+            "sources": [{"path": text}],
+            "vocab_size": 300,
+            "tokenizer_documents": 40,
+            "encoder": {"model_type": model_type, **shape, **SHAPES.get(model_type, {})},
+            "stages": [{"context": 16, "share": 0.6}, {"context": 32, "share": 0.4}],
+            "batch_tokens": 128,
+            "max_tokens": 128 * 10,
+            "held_out_every": 4,
+            "checkpoint_minutes": 0,
+            "learning_rate": 0.01,
+        }
+        return PretrainConfig.model_validate(given | values)
+
+    return make
+
+
+def losses(steps: list[Progress]) -> list[tuple[float, float | None]]:
+    return [(step.loss, step.held_out) for step in steps]
+
+
+def test_the_loss_falls_and_the_encoder_loads(configure: Configure) -> None:
+    config = configure(max_tokens=128 * 60)
+    steps = list(pretrain(config))
+    assert [step.step for step in steps] == list(range(1, 61))
+    assert (steps[-1].steps, steps[-1].tokens) == (60, 60 * 128)
+    first, last = (np.mean([step.loss for step in part]) for part in (steps[:5], steps[-5:]))
+    assert last < first - 1
+    held = [step.held_out for step in steps if step.held_out is not None]
+    assert len(held) == 15
+    assert held[-1] < held[0] - 1
+    records = [json.loads(line) for line in (config.output / "metrics.jsonl").read_text().splitlines()]
+    assert [record["loss"] for record in records] == [step.loss for step in steps]
+
+    encoder = AutoModel.from_pretrained(config.output)
+    tokenizer = AutoTokenizer.from_pretrained(config.output)
+    ids = tokenizer("رفض حزب النخيل خطة الجسر")["input_ids"]
+    assert (ids[0], ids[-1]) == (tokenizer.cls_token_id, tokenizer.sep_token_id)
+    assert tokenizer.unk_token_id not in ids
+    assert encoder(torch.tensor([ids])).last_hidden_state.shape == (1, len(ids), 32)
+
+
+@pytest.mark.parametrize(("model_type", "optimizer"), [("modernbert", "muon"), ("bert", "adamw")])
+def test_an_interrupted_run_goes_on_as_if_it_was_not(configure: Configure, model_type: str, optimizer: Any) -> None:
+    """Also where the encoder has dropout, as BERT's has."""
+    whole = list(pretrain(configure("whole", model_type, optimizer=optimizer)))
+    config = configure("parts", model_type, optimizer=optimizer)
+    parts: list[Progress] = []
+    for stop in (3, 5, None):
+        run = pretrain(config)
+        parts += islice(run, stop)
+        run.close()  # type: ignore[attr-defined]
+    assert [step.step for step in parts] == list(range(1, 11))
+    assert losses(parts) == losses(whole)
+    weights = [(config.output.parent / name / "model.safetensors").read_bytes() for name in ("whole", "parts")]
+    assert weights[0] == weights[1]
+
+
+def test_a_finished_run_has_nothing_to_do(configure: Configure) -> None:
+    config = configure(max_tokens=256)
+    assert len(list(pretrain(config))) == 2
+    assert list(pretrain(config)) == []
+
+
+def test_the_seed_decides(configure: Configure) -> None:
+    first, same, other = (
+        losses(list(pretrain(configure(name, seed=seed, max_tokens=512)))) for name, seed in [("a", 0), ("b", 0), ("c", 1)]
+    )
+    assert first == same
+    assert first != other
+
+
+def test_an_output_of_another_run_is_not_taken_over(configure: Configure) -> None:
+    list(pretrain(configure(max_tokens=256)))
+    other = {**configure().encoder, "hidden_size": 16}
+    with pytest.raises(ConfigError, match="the state of another run; give another output"):
+        list(pretrain(configure(encoder=other)))
+
+
+@pytest.mark.parametrize("encoder", [{"model_type": "no-such"}, {"model_type": "gpt2"}, {"model_type": "roberta"}])
+def test_an_encoder_that_cannot_be_pretrained(configure: Configure, encoder: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="encoder"):
+        list(pretrain(configure(encoder=encoder)))
+
+
+def test_too_little_text(configure: Configure) -> None:
+    with pytest.raises(InputError, match="too few to pre-train on"):
+        list(pretrain(configure(stages=[{"context": 4096}])))
+
+
+def test_batches_are_a_function_of_the_step(configure: Configure, tiny_tokenizer: Tokenizer) -> None:
+    tokens = np.random.default_rng(0).integers(5, 200, 2000).astype(np.uint16)
+    batches = Batches(configure(), tiny_tokenizer, tokens)
+    shapes = [batches.at(step)[0].shape for step in range(10)]
+    assert shapes == [(8, 16)] * 6 + [(4, 32)] * 4
+    again = Batches(configure(), tiny_tokenizer, tokens)
+    for mine, other in zip(batches.at(7), again.at(7), strict=True):
+        assert torch.equal(mine, other)
+    assert not torch.equal(batches.at(0)[0], batches.at(1)[0])
+    inputs, chosen, targets = batches.at(3)
+    assert len(targets) == chosen.sum() > 0
+    assert (inputs[~chosen] > 4).all()  # [MASK] stands at chosen places only
+    held = set(map(tuple, batches.held.reshape(-1, 16).tolist()))
+    assert not any(tuple(row) in held for step in range(6) for row in batches.at(step)[0].tolist())
+
+
+def test_the_learning_rate_rises_stays_and_falls() -> None:
+    rates = [schedule(n / 100, 0.1, 0.3) for n in range(101)]
+    assert 0 < rates[0] < 0.02
+    assert rates[:10] == sorted(rates[:10])
+    assert set(rates[10:71]) == {1.0}
+    assert rates[71:] == sorted(rates[71:], reverse=True)
+    assert rates[100] == pytest.approx(0)
+    assert schedule(0, 0, 0) == schedule(1, 0, 0) == 1

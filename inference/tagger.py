@@ -68,7 +68,10 @@ class Tagger:
 
     def __init__(self, saved: SavedModel, engine: Engine) -> None:
         self.saved, self.engine, self.labels = saved, engine, saved.labels
-        self._ids = special_ids(saved.tokenizer)
+        try:
+            self._ids = special_ids(saved.tokenizer)
+        except ModelError as error:
+            raise ModelError(f"{saved.directory / TOKENIZER}: {error}") from error
         try:
             self.min_score = float(saved.settings.get("min_score", 0.5))
             self._max_tokens = int(saved.settings["max_tokens"])
@@ -155,23 +158,28 @@ class Tagger:
         min_score: float,
         evidence: bool,
     ) -> list[Article]:
-        scored: list[list[tuple[int, Pairs, Floats, Floats, Floats]]] = [[] for _ in articles]
-        jobs = []
+        jobs: list[tuple[int, int, Pairs]] = []
         for n, (article, encoded) in enumerate(zip(articles, encodings, strict=True)):
             for w, window in enumerate(encoded.windows):
                 pairs = pairs_of(article, encoded, window, self.labels)
                 most = max(1, _SCORES_A_BATCH // pairs.mask.shape[1])  # a window full of names has too many for one run
                 parts = [pairs.pairs[start : start + most] for start in range(0, len(pairs.pairs), most)]
                 jobs += [(n, w, replace(pairs, pairs=part)) for part in parts]
-        jobs.sort(key=lambda job: len(job[2].pairs) * job[2].mask.shape[1])
-        while jobs:
-            size = max(1, _SCORES_A_BATCH // (len(jobs[-1][2].pairs) * jobs[-1][2].mask.shape[1]))
-            batch, jobs = jobs[-size:], jobs[:-size]
-            states, mask = _pad_states([hidden[n][w] for n, w, _ in batch])
-            outputs = self.engine.stances(states, mask, pad_pairs([pairs for *_, pairs in batch], states.shape[1]))
-            for row, (n, w, pairs) in enumerate(batch):
-                stance, voice, where = (output[row, : len(pairs.pairs)] for output in outputs)
-                scored[n].append((w, pairs, stance, voice, where))
+        scores = [len(pairs.pairs) * pairs.mask.shape[1] for *_, pairs in jobs]
+        results: dict[int, list[Floats]] = {}
+        order = sorted(range(len(jobs)), key=lambda job: scores[job])
+        while order:
+            size = max(1, _SCORES_A_BATCH // scores[order[-1]])
+            batch, order = order[-size:], order[:-size]
+            states, mask = _pad_states([hidden[n][w] for n, w, _ in (jobs[job] for job in batch)])
+            inputs = pad_pairs([jobs[job][2] for job in batch], states.shape[1])
+            outputs = self.engine.stances(states, mask, inputs)
+            for row, job in enumerate(batch):
+                results[job] = [output[row, : len(jobs[job][2].pairs)] for output in outputs]
+        scored: list[list[tuple[int, Pairs, Floats, Floats, Floats]]] = [[] for _ in articles]
+        for job, (n, w, pairs) in enumerate(jobs):  # in text order, whatever the order of the runs
+            stance, voice, where = results[job]
+            scored[n].append((w, pairs, stance, voice, where))
         decided = []
         for article, encoded, outcomes in zip(articles, encodings, scored, strict=True):
             merged: dict[tuple[str, str], PairScore] = merge_windows(encoded, outcomes)

@@ -22,6 +22,7 @@ Floats = NDArray[np.float32]
 WordSpan = tuple[int, int, str, float]  # first word, last word, type, score
 
 MAX_EVIDENCE_WORDS = 40
+_ROUNDING = 1e-4  # figures that differ by less are the same, computed in another batch or by another engine
 
 
 def softmax(logits: Floats) -> Floats:
@@ -107,15 +108,17 @@ def merge_windows(
 ) -> dict[tuple[str, str], PairScore]:
     """Each ordered pair of entity ids, scored in the window where a stance between them is most probable.
 
+    Where windows are equally good, as in a text that repeats itself, the first one counts.
+
     scored: number of the window, its Pairs, and its stance logits [pairs, 1 + stances], voice logits [pairs, voices]
-    and evidence logits [pairs, tokens].
+    and evidence logits [pairs, tokens]; windows in order.
     """
     best: dict[tuple[str, str], PairScore] = {}
     for number, pairs, stance, voice, evidence in scored:
         stances, voices = softmax(stance), softmax(voice)
         for row, (holder, target) in enumerate(pairs.pairs):
             key = pairs.entities[holder], pairs.entities[target]
-            if key not in best or stances[row, 0] < best[key].stance[0]:
+            if key not in best or stances[row, 0] < best[key].stance[0] - _ROUNDING:
                 best[key] = PairScore(stances[row], voices[row], evidence[row], encoded.windows[number])
     return best
 
@@ -150,8 +153,8 @@ def decide(
 def evidence_span(encoded: Encoded, window: Span, logits: Floats) -> Span | None:
     """The run of words inside one sentence with the greatest sum of evidence logits, at most MAX_EVIDENCE_WORDS long.
 
-    A word counts with the mean of its tokens in the window; logits [tokens], [CLS] first. Offsets into the text; None
-    for a window without words.
+    A word counts with the mean of its tokens in the window; of equally strong runs the shortest, then the first, is
+    taken. logits [tokens], [CLS] first. Offsets into the text; None for a window without words.
     """
     start, end = window
     word_of = encoded.word_of[start:end]
@@ -171,7 +174,7 @@ def evidence_span(encoded: Encoded, window: Span, logits: Floats) -> Span | None
         left, right = slice(0, len(sums)), slice(length - 1, None)
         allowed = (sentence[left] == sentence[right]) & (counts[left] > 0) & (counts[right] > 0)
         sums = np.where(allowed, sums, -np.inf)
-        at = int(sums.argmax())
-        if sums[at] > best:
+        at = int((sums >= sums.max() - _ROUNDING).argmax())
+        if sums[at] > best + _ROUNDING:
             best, span = float(sums[at]), (at, at + length - 1)
     return encoded.words[first + span[0]][0], encoded.words[first + span[1]][1]

@@ -31,7 +31,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 from mawaqif.encoding import DISTANCE_BUCKETS
 from mawaqif.errors import ModelError
 from mawaqif.labels import LabelSet
-from mawaqif.saved import CONFIG, LABELS, TOKENIZER, WEIGHTS, SavedModel
+from mawaqif.saved import CONFIG, ENCODER_GRAPH, LABELS, STANCE_GRAPH, TOKENIZER, WEIGHTS, SavedModel
 
 
 class StanceHead(nn.Module):
@@ -142,7 +142,10 @@ class JointModel(nn.Module):
         config = json.loads(json.dumps(config, default=str)) | {"mawaqif": self.settings, "dtype": "float32"}
         (directory / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         weights = {k: v.half().contiguous() for k, v in self.state_dict().items() if not k.startswith("schemes.")}
+        for graph in (ENCODER_GRAPH, STANCE_GRAPH):  # they hold small weights of what was saved here before
+            (directory / graph).unlink(missing_ok=True)
         save_file(weights, directory / WEIGHTS, metadata={"format": "pt"})
+        (directory / WEIGHTS).chmod((directory / CONFIG).stat().st_mode)  # save_file lets only the owner read it
         tokenizer.save(str(directory / TOKENIZER))
         self.labels.save(directory / LABELS)
 
@@ -152,8 +155,10 @@ class JointModel(nn.Module):
         try:
             config = AutoConfig.from_pretrained(saved.directory, trust_remote_code=False, local_files_only=True)
             model = cls(AutoModel.from_config(config, trust_remote_code=False), saved.labels, saved.settings)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelError(f"{saved.directory / CONFIG}: describes no encoder that can be built ({error})") from error
+        except Exception as error:  # transformers and its validators raise many kinds
+            raise ModelError(
+                f"{saved.directory / CONFIG}: describes no encoder that can be built ({_line(error, 0)})"
+            ) from error
         path = saved.directory / WEIGHTS
         try:
             weights = load_file(path)
@@ -162,5 +167,11 @@ class JointModel(nn.Module):
         try:
             model.load_state_dict({name: values.float() for name, values in weights.items()})
         except RuntimeError as error:  # missing, unknown or misshapen tensors
-            raise ModelError(f"{path}: does not fit {CONFIG} ({error}); copy both again") from error
+            raise ModelError(f"{path}: does not fit {CONFIG} ({_line(error, 1)}); copy both again") from error
         return model.eval()
+
+
+def _line(error: Exception, number: int) -> str:
+    """One line of an error's message, or its last one: PyTorch's second line is the first tensor that does not fit."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[min(number, len(lines) - 1)].strip().rstrip(".")

@@ -67,7 +67,7 @@ def annotate(
     stances: Sequence[tuple[str, str, str, str, str]],
     **fields: Any,
 ) -> Article:
-    """An article of SENTENCES. entities: id to type, name and mentions; stances: holder, target, stance, voice, evidence.
+    """An article of SENTENCES; entities: id to type, name, mentions; stances: holder, target, stance, voice, evidence.
 
     Mentions and evidence are whole words, of which the first occurrence is meant.
     """

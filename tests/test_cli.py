@@ -263,7 +263,7 @@ def config(tmp_path: Path, tiny_model: Path, gold_articles: list[Article]) -> Pa
     settings = {
         "output": str(tmp_path / "run"),
         "data": {"train": [str(tmp_path / "train.jsonl")], "dev": str(tmp_path / "train.jsonl")},
-        "model": {"encoder": str(tiny_model), "max_tokens": 64, "stance_width": 16, "stance_heads": 2},
+        "model": {"encoder": str(tiny_model), "max_tokens": 128, "stance_width": 16, "stance_heads": 2},
         "training": {"epochs": 1, "batch_articles": 2},
     }
     (tmp_path / "run.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")

@@ -15,7 +15,7 @@ from mawaqif.train.finetune import FinetuneConfig
 from mawaqif.train.pretrain import PretrainConfig
 
 CONFIGS = Path(str(files("mawaqif.configs")))
-RUNS = sorted(path for path in CONFIGS.glob("*.yaml") if path.name != "labels.yaml")
+RUNS = sorted(path for path in CONFIGS.glob("*.yaml") if "\noutput:" in path.read_text(encoding="utf-8"))
 
 
 def schema(path: Path) -> type[Section]:

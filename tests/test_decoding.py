@@ -33,7 +33,9 @@ def two_types(labels: LabelSet) -> LabelSet:
     return labels.model_copy(update={"types": labels.types[:2]})
 
 
-def make_encoded(sentences: list[int], tokens: list[int] | None = None, windows: list[tuple[int, int]] | None = None) -> Encoded:
+def make_encoded(
+    sentences: list[int], tokens: list[int] | None = None, windows: list[tuple[int, int]] | None = None
+) -> Encoded:
     """A text of one-letter words: `sentences` has the words of each sentence, `tokens` the tokens of each word."""
     number = sum(sentences)
     tokens = [1] * number if tokens is None else tokens
@@ -108,13 +110,12 @@ def test_transitions(two_types: LabelSet) -> None:
 
 def test_stitch_takes_each_word_from_its_home() -> None:
     encoded = make_encoded([6], tokens=[2, 1, 0, 2, 1, 2], windows=[(0, 5), (3, 8)])
-    windows = [np.full((7, 3), 100.0 * (n + 1), dtype=np.float32) for n in range(2)]
-    for logits in windows:
-        logits += np.arange(7, dtype=np.float32)[:, None]  # row: position with [CLS] as 0
-    rows = stitch(encoded, windows)
+    rows = np.arange(7, dtype=np.float32)[:, None]  # position with [CLS] as 0
+    windows = [np.full((7, 3), 100.0 * n, dtype=np.float32) + rows for n in (1, 2)]
+    stitched = stitch(encoded, windows)
     assert encoded.home().tolist() == [0, 0, -1, 0, 1, 1]
-    assert rows[:, 1].tolist() == [101, 103, 0, 104, 203, 204]
-    assert rows[2, 0] > 0  # a word without a token is O
+    assert stitched[:, 1].tolist() == [101, 103, 0, 104, 203, 204]
+    assert stitched[2, 0] > 0  # a word without a token is O
 
 
 def test_softmax() -> None:
@@ -200,7 +201,12 @@ def test_evidence_is_the_strongest_run_of_words_in_one_sentence(
         patch.setattr(mawaqif.decoding, "MAX_EVIDENCE_WORDS", limit)
         span = evidence_span(encoded, (start, end), logits)
     assert span is not None
-    assert runs[span] == pytest.approx(max(runs.values()), abs=1e-5)
+    assert runs[span] == pytest.approx(max(runs.values()), abs=3e-4)
+
+
+def test_of_equally_strong_evidence_the_shortest_and_first_is_taken() -> None:
+    logits = np.array([0, 1, -1, 1, -1, 1 + 1e-6, 0, 0], dtype=np.float32)
+    assert evidence_span(make_encoded([6]), (0, 6), logits) == (0, 1)
 
 
 def test_evidence_of_a_window_without_words() -> None:

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from huggingface_hub import HfApi
-from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging
@@ -30,7 +29,7 @@ def load_encoder(name: str) -> tuple[PreTrainedModel, Tokenizer]:
 
     Raises ConfigError where it cannot be had, ModelError where it is a damaged mawaqif model.
     """
-    directory = EMBEDDED if name == "embedded" else Path(name)
+    directory = _directory(name)
     if directory.is_dir():
         if _is_joint_model(directory / CONFIG):
             saved = open_model(directory)
@@ -48,6 +47,34 @@ def load_encoder(name: str) -> tuple[PreTrainedModel, Tokenizer]:
         return _from_pretrained(name, name, local=False)
 
 
+def take_heads(model: JointModel, name: str) -> bool:
+    """Gives `model` the trained heads of the mawaqif model called `name`, if it is one with the same labels and sizes.
+
+    So fine-tuning the embedded model on a user's articles goes on from what it already knows.
+    """
+    directory = _directory(name)
+    if not directory.is_dir() or not _is_joint_model(directory / CONFIG):
+        return False
+    trained = JointModel.load(open_model(directory))
+    ours, theirs = model.labels, trained.labels
+    if (ours.bio_tags, ours.stance_names, ours.voice_names) != (
+        theirs.bio_tags,
+        theirs.stance_names,
+        theirs.voice_names,
+    ):
+        return False
+    own = model.state_dict()
+    heads = {key: value for key, value in trained.state_dict().items() if not key.startswith("encoder.")}
+    if any(own[key].shape != value.shape for key, value in heads.items()):
+        return False
+    model.load_state_dict(heads, strict=False)
+    return True
+
+
+def _directory(name: str) -> Path:
+    return EMBEDDED if name == "embedded" else Path(name)
+
+
 def _is_joint_model(config: Path) -> bool:
     try:
         return "mawaqif" in json.loads(config.read_text(encoding="utf-8"))
@@ -58,7 +85,7 @@ def _is_joint_model(config: Path) -> bool:
 def _from_pretrained(name: str, source: str, *, local: bool) -> tuple[PreTrainedModel, Tokenizer]:
     safe = {"trust_remote_code": False, "local_files_only": local}
     try:
-        with _quiet():
+        with quiet():
             config = AutoConfig.from_pretrained(source, **safe)
             if hasattr(config, "reference_compile"):
                 config.reference_compile = False
@@ -66,7 +93,7 @@ def _from_pretrained(name: str, source: str, *, local: bool) -> tuple[PreTrained
                 source, config=config, use_safetensors=True, output_loading_info=True, **safe
             )
             tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, **safe)
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+    except Exception as error:  # transformers, its validators, safetensors and tokenizers raise many kinds
         raise _cannot(name, str(error)) from error
     # A pooler is never read, and most checkpoints of masked language models have none.
     if missing := sorted(key for key in report["missing_keys"] if "pooler" not in key):
@@ -80,8 +107,8 @@ def _from_pretrained(name: str, source: str, *, local: bool) -> tuple[PreTrained
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without transformers' progress bars and load report: which weights are missing is checked here."""
+def quiet() -> Iterator[None]:
+    """Without transformers' progress bars, warnings and load report."""
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

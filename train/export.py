@@ -130,6 +130,9 @@ def _share_weights(model: Any, weights: dict[str, tuple[NDArray[np.float32], int
         del field[:]
         field.extend(copies)
     del graph.value_info[:]
+    for node in graph.node:  # stack traces of the exported Python code
+        node.ClearField("doc_string")
+        node.ClearField("metadata_props")
 
 
 def _find(

@@ -34,7 +34,7 @@ from mawaqif.errors import ConfigError
 from mawaqif.labels import LabelSet
 from mawaqif.model import JointModel
 from mawaqif.train.config import Section
-from mawaqif.train.encoders import load_encoder
+from mawaqif.train.encoders import load_encoder, take_heads
 from mawaqif.train.examples import Example, Sentence, collate, load_articles, load_sentences, make_examples
 from mawaqif.train.scores import dev_scores
 
@@ -147,11 +147,13 @@ def setup(config: FinetuneConfig) -> Run:
     sentences, tags = load_sentences(sets, labels, tokenizer, config.model.max_tokens)
     settings = config.model.model_dump(exclude={"encoder"})
     torch.manual_seed(config.training.seed)
+    model = JointModel(encoder, labels, settings, {scheme: len(names) for scheme, names in tags.items()})
+    take_heads(model, config.model.encoder)
     return Run(
         config,
         labels,
         tokenizer,
-        JointModel(encoder, labels, settings, {scheme: len(names) for scheme, names in tags.items()}),
+        model,
         make_examples(articles, tokenizer, labels, config.model.max_tokens),
         load_articles(config.data.dev, labels, None),
         sentences,

@@ -27,6 +27,7 @@ from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedModel, PreT
 from mawaqif.errors import ConfigError, InputError
 from mawaqif.train.config import Section
 from mawaqif.train.corpus import Tokens, mask_whole_words, pack, read_documents, shuffled
+from mawaqif.train.encoders import quiet
 from mawaqif.train.tokenizer import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNK, train_tokenizer
 
 
@@ -118,9 +119,9 @@ def build_model(config: PretrainConfig, tokenizer: Tokenizer) -> PreTrainedModel
             eos_token_id=ids["sep"],
             sep_token_id=ids["sep"],
         )
-    except (KeyError, TypeError, ValueError) as error:
+        model: PreTrainedModel = AutoModelForMaskedLM.from_config(shape)
+    except Exception as error:  # transformers and its validators raise many kinds
         raise ConfigError(f"encoder: transformers refuses this shape ({error})") from error
-    model: PreTrainedModel = AutoModelForMaskedLM.from_config(shape)
     if not (hasattr(model, "cls") or (hasattr(model, "head") and hasattr(model, "decoder"))):
         raise ConfigError(f"encoder.model_type: {shape.model_type!r} has a head unknown here; use modernbert or bert")
     return model.to(torch.bfloat16)
@@ -296,7 +297,8 @@ def load_checkpoint(directory: Path, optimizer: MasterOptimizer) -> tuple[int, i
 
 def save_encoder(model: PreTrainedModel, tokenizer: Tokenizer, directory: Path) -> None:
     """A plain Hugging Face directory: config.json, model.safetensors (bf16), tokenizer.json, tokenizer_config.json."""
-    model.save_pretrained(directory)
+    with quiet():
+        model.save_pretrained(directory)
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token=PAD,

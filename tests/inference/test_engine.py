@@ -41,7 +41,7 @@ def assert_same(first: Article, second: Article) -> None:
     bare = []
     for article, found in zip((first, second), scores, strict=True):
         plain = article.to_dict()
-        found += [part.pop("score") for part in (*plain["mentions"], *plain["stances"])]
+        found += [part.pop("score", 0) for part in (*plain["mentions"], *plain["stances"])]
         bare.append(plain)
     assert bare[0] == bare[1]
     assert_allclose(scores[0], scores[1], atol=1e-3)
@@ -90,6 +90,18 @@ def test_auto_takes_onnx_where_there_are_graphs(tiny_model: Path, tiny_onnx_mode
     assert isinstance(make_engine(open_model(tiny_model)), TorchEngine)
     with pytest.raises(ModelError, match="has no ONNX graphs; make them with: mawaqif export"):
         make_engine(open_model(tiny_model), "onnx")
+
+
+def test_a_model_saved_again_leaves_no_graphs_of_the_old_one(tiny_onnx_model: Path, tmp_path: Path) -> None:
+    from mawaqif.model import JointModel
+
+    shutil.copytree(tiny_onnx_model, tmp_path / "model")
+    saved = open_model(tmp_path / "model")
+    assert saved.has_graphs
+    JointModel.load(saved).save(saved.directory, saved.tokenizer)
+    assert not saved.has_graphs
+    modes = {path.stat().st_mode for path in saved.directory.iterdir()}
+    assert len(modes) == 1  # whoever may read the configuration may read the weights
 
 
 # ------------------------------------------------------------------------------------------------------- damaged models

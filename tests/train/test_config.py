@@ -46,9 +46,7 @@ def refused(path: Path, *overrides: str) -> str:
 
 def test_values_and_defaults(file: Path) -> None:
     run = load_config(file, Run)
-    assert run == Run(
-        output=Path("out"), sources=[Source(path=Path("a.txt"), share=0.5)], training=Training(epochs=2)
-    )
+    assert run == Run(output=Path("out"), sources=[Source(path=Path("a.txt"), share=0.5)], training=Training(epochs=2))
 
 
 @pytest.mark.parametrize(

@@ -128,9 +128,7 @@ SENTENCES = (
 
 
 def test_a_set_without_a_map_brings_its_own_tags(tagged: Tagged, labels: LabelSet, tiny_tokenizer: Tokenizer) -> None:
-    sentences, tags = load_sentences(
-        [(tagged(*SENTENCES), "news", None, 1.0, None)], labels, tiny_tokenizer, 128
-    )
+    sentences, tags = load_sentences([(tagged(*SENTENCES), "news", None, 1.0, None)], labels, tiny_tokenizer, 128)
     assert tags == {"news": ["O", *(f"{p}-{t}" for t in ("DATE", "LOC", "ORG", "PER") for p in "BI")]}
     found = sorted([tags["news"][tag] for tag in s.tags if tag != IGNORED] for s in sentences["news"])
     assert found == sorted(tags.split() for _, tags in SENTENCES)  # one tag a word, also for 2015م
@@ -150,9 +148,7 @@ def test_a_map_leads_to_the_main_head(
     tagged: Tagged, labels: LabelSet, tiny_tokenizer: Tokenizer, with_o: bool
 ) -> None:
     mapping = {"PER": "PERS", "LOC": "GPE", **({"O": "O"} if with_o else {})}
-    sentences, tags = load_sentences(
-        [(tagged(*SENTENCES), "news", mapping, 1.0, None)], labels, tiny_tokenizer, 128
-    )
+    sentences, tags = load_sentences([(tagged(*SENTENCES), "news", mapping, 1.0, None)], labels, tiny_tokenizer, 128)
     assert tags == {}
     found = sorted([labels.bio_tags[tag] for tag in s.tags if tag != IGNORED] for s in sentences["news"])
     expected = [["O", "B-PERS", "B-GPE", "I-GPE"], ["O"]] if with_o else [["B-PERS", "B-GPE", "I-GPE"], []]
@@ -166,7 +162,7 @@ def test_share_where_and_length(tagged: Tagged, labels: LabelSet, tiny_tokenizer
         return len(load_sentences([(path, "news", None, share, where)], labels, tiny_tokenizer, 128)[0]["news"])
 
     assert (count(1, None), count(0.25, None), count(1, {"split": "a"})) == (20, 5, 20)
-    with pytest.raises(InputError, match="has no sentence with {'split': 'b'}"):
+    with pytest.raises(InputError, match=r"has no sentence with \{'split': 'b'\}"):
         count(1, {"split": "b"})
     short, _ = load_sentences([(path, "news", None, 1.0, None)], labels, tiny_tokenizer, 6)
     assert max(len(s.ids) for s in short["news"]) == 4

@@ -43,9 +43,7 @@ def ends(steps: list[Progress]) -> list[dict[str, float]]:
 
 
 def test_it_learns_three_articles_by_heart(configure: Configure, labels: LabelSet, news: Path) -> None:
-    config = configure(
-        training={"epochs": 40, "batch_articles": 3, "learning_rate": 0.01, "head_learning_rate": 0.01}
-    )
+    config = configure(training={"epochs": 40, "batch_articles": 3, "learning_rate": 0.01, "head_learning_rate": 0.01})
     steps = list(finetune(config))
     scores = ends(steps)
     assert len(scores) == 40
@@ -98,8 +96,10 @@ def test_an_output_of_another_run_is_not_taken_over(configure: Configure) -> Non
 
 
 def test_the_seed_decides(configure: Configure) -> None:
-    runs = [list(finetune(configure(name, training={"epochs": 1, "seed": n}))) for name, n in [("a", 0), ("b", 0), ("c", 1)]]
-    first, same, other = ([step.losses for step in steps] for steps in runs)
+    first, same, other = (
+        [step.losses for step in finetune(configure(name, training={"epochs": 1, "seed": seed}))]
+        for name, seed in [("a", 0), ("b", 0), ("c", 1)]
+    )
     assert first == same
     assert first != other
 

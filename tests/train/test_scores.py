@@ -9,10 +9,8 @@ from hypothesis import strategies as st
 
 from mawaqif.train.scores import best_threshold
 
-PAIRS = st.lists(
-    st.tuples(st.sampled_from([0.2, 0.25, 0.50004, 0.50006, 0.9]) | st.floats(0, 1), st.integers(1, 2), st.integers(0, 2)),
-    max_size=12,
-)
+PROBABILITIES = st.sampled_from([0.2, 0.25, 0.50004, 0.50006, 0.9]) | st.floats(0, 1)
+PAIRS = st.lists(st.tuples(PROBABILITIES, st.integers(1, 2), st.integers(0, 2)), max_size=12)
 
 
 def micro_f1(scored: np.ndarray, missed: int, threshold: float) -> float:

@@ -12,7 +12,24 @@ from tokenizers import Tokenizer
 
 from mawaqif.train.tokenizer import EMAIL, SPECIAL_TOKENS, URL, USER, normalizer, pre_tokenizer, train_tokenizer
 
-FRAGMENTS = ["قـــال", "شُكْرًا", "هههههه", "ﷺ", "ﻻ", "İ", "\u200f", "\u064b", "٢٠١٥م", "www.a.b", "x@y.org", "@م", "[MASK]"]
+FRAGMENTS = [
+    "قـــال",
+    "شُكْرًا",
+    "هههههه",
+    "ﷺ",
+    "ﻻ",
+    "İ",
+    "\u200f",
+    "\u064b",
+    "٢٠١٥م",
+    "www.a.b",
+    "x@y.org",
+    "@م",
+    "[MASK]",
+]
+TEXTS = st.lists(
+    st.sampled_from(FRAGMENTS) | st.text(st.characters(exclude_categories=["Cs"]), max_size=8), max_size=20
+).map("".join)
 
 
 def normal(text: str, *, fold_alef: bool = True) -> list[str]:
@@ -70,7 +87,7 @@ def test_pieces_of_a_sentence_point_to_the_original(tiny_tokenizer: Tokenizer) -
     assert [normal(word, fold_alef=False) for word in words.values()] == [["وأعلن"], ["حزب"], ["النخيل"]]
 
 
-@given(st.lists(st.sampled_from(FRAGMENTS) | st.text(st.characters(exclude_categories=["Cs"]), max_size=8)).map("".join))
+@given(TEXTS)
 def test_offsets_lie_inside_the_text_and_in_order(tiny_tokenizer: Tokenizer, text: str) -> None:
     encoding = tiny_tokenizer.encode(text, add_special_tokens=False)
     assert all(0 <= start <= end <= len(text) for start, end in encoding.offsets)

@@ -88,8 +88,9 @@ def _occurrences(wanted: str, text: str, edges: tuple[set[int], set[int]]) -> li
         for match in re.finditer("|".join(f"(?:{form})" for form in forms), text)
         if match.start() in edges[0] and match.end() in edges[1]
     ]
-    chosen = {"": lambda n: True, "#": lambda n: n in numbers, "!": lambda n: n not in numbers}[sign]
-    return [span for number, span in enumerate(spans, start=1) if chosen(number)]
+    if not sign:
+        return spans
+    return [span for number, span in enumerate(spans, start=1) if (number in numbers) == (sign == "#")]
 
 
 def _overlap(span: Span, taken: tuple[int, int, Any]) -> bool:

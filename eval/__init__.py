@@ -13,6 +13,7 @@ from mawaqif.eval.mentions import MentionScores, score_mentions
 from mawaqif.eval.pairs import Pair, pair
 from mawaqif.eval.report import Report, evaluate, render
 from mawaqif.eval.stances import JoinedEdge, StanceScores, join, score_stances
+from mawaqif.eval.threshold import best_min_score
 
 __all__ = [
     "PRF",
@@ -26,6 +27,7 @@ __all__ = [
     "Report",
     "StanceScores",
     "align",
+    "best_min_score",
     "evaluate",
     "join",
     "pair",

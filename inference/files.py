@@ -87,7 +87,7 @@ def _read_stdin(stdin: BinaryIO, on_error: Callable[[InputError], None] | None) 
 
 def _stdin(data: bytes) -> BufferedReader:
     raw = BytesIO(data)
-    raw.name = "<stdin>"  # type: ignore[attr-defined]
+    raw.name = "<stdin>"
     return BufferedReader(cast(RawIOBase, raw), max(1, len(data)))
 
 

@@ -210,6 +210,26 @@ def evaluate(
 
 
 @app.command()
+def calibrate(
+    model: Annotated[Path, typer.Argument(help="Model directory; its default threshold is set.")],
+    gold: Annotated[Path, typer.Argument(help="Annotated dev articles, JSON lines; not the test set.")],
+) -> None:
+    """Set a model's default --min-score to the one with the best end-to-end stance F1 on gold articles."""
+    require("scipy", "eval")
+    require("seqeval", "eval")
+    from mawaqif.eval import best_min_score
+    from mawaqif.inference.tagger import load
+    from mawaqif.jsonl import read_articles
+    from mawaqif.saved import store_setting
+
+    articles = list(read_articles(gold))
+    predicted = list(load(model).pipe([article.clean() for article in articles], min_score=0.05))
+    min_score, f1 = best_min_score(articles, predicted)
+    store_setting(model, "min_score", min_score)
+    print(f"min_score {min_score:.2f}: stance F1 {f1:.3f} end to end")
+
+
+@app.command()
 def export(model: Annotated[Path, typer.Argument(help="Model directory.")]) -> None:
     """Write a model directory's ONNX graphs (needs the extra `train`)."""
     _require_training()

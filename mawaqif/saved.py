@@ -85,6 +85,16 @@ def open_model(directory: str | Path) -> SavedModel:
     return SavedModel(directory, config, labels, tokenizer)
 
 
+def store_setting(directory: Path, name: str, value: float) -> None:
+    """Writes one setting of the section `mawaqif` into a model directory's config.json, beside and then into place."""
+    path = directory / CONFIG
+    config = {**open_model(directory).config}
+    config["mawaqif"] = {**config["mawaqif"], name: value}
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
 def weight_index(path: Path) -> tuple[dict[str, dict[str, Any]], int]:
     """The header of a safetensors file: tensor name → dtype, shape, data_offsets; and where the data begins.
 

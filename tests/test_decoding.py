@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import mawaqif.decoding
 from mawaqif.article import AUTHOR
 from mawaqif.decoding import (
+    EVIDENCE_SHIFT,
     Floats,
     PairScore,
     decide,
@@ -151,7 +152,7 @@ def test_decide_respects_min_score_and_sorts_by_evidence(labels: LabelSet) -> No
     encoded = make_encoded([4])
 
     def score(stance: list[float], word: int) -> PairScore:
-        evidence = np.full(6, -1.0, dtype=np.float32)
+        evidence = np.full(6, -1.0 - EVIDENCE_SHIFT, dtype=np.float32)
         evidence[word + 1] = 1.0
         return PairScore(np.array(stance, np.float32), np.array([0.1, 0.7, 0.2], np.float32), evidence, (0, 4))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mawaqif.errors import ModelError
-from mawaqif.saved import CONFIG, LABELS, TOKENIZER, WEIGHTS, open_model, weight_index
+from mawaqif.saved import CONFIG, LABELS, TOKENIZER, WEIGHTS, open_model, store_setting, weight_index
 
 FILES = (CONFIG, WEIGHTS, TOKENIZER, LABELS)
 
@@ -116,3 +116,11 @@ def test_weight_index_points_to_the_data(tiny_model: Path) -> None:
     assert "__metadata__" not in tensors
     assert start + max(entry["data_offsets"][1] for entry in tensors.values()) == (tiny_model / WEIGHTS).stat().st_size
     assert {entry["dtype"] for entry in tensors.values()} == {"F16"}
+
+
+def test_store_setting_changes_one_setting(model: Path) -> None:
+    before = open_model(model)
+    store_setting(model, "min_score", 0.42)
+    after = open_model(model)
+    assert after.settings == {**before.settings, "min_score": 0.42}
+    assert {**after.config, "mawaqif": None} == {**before.config, "mawaqif": None}

@@ -26,7 +26,7 @@ words that show it). Trained with mawaqif {version}.
 
 ```python
 import mawaqif
-tagger = mawaqif.load("path/to/{name}")
+tagger = mawaqif.load("path/to/{name}")  # without a path: the model inside the package
 article = tagger("…")
 ```
 
@@ -38,7 +38,7 @@ Entity types: {types}. Stances: {stances}. Voices: {voices}.
 
 {parameters:.1f} million parameters, of which encoder {encoder_parameters:.1f} million ({encoder}). Windows of at most
 {max_tokens} sub-words; longer articles are read in overlapping windows of whole sentences. Weights are stored as 16-bit
-floats. Stances are reported from a probability of {min_score} on, the threshold with the best F1 on dev.
+floats. Stances are reported from a probability of {min_score} on, a threshold chosen on dev.
 
 ## Data
 
@@ -46,12 +46,15 @@ floats. Stances are reported from a probability of {min_score} on, the threshold
 {notes}
 ## Recipe
 
+`mawaqif train` with this configuration; `mawaqif calibrate` then sets the threshold for use end to end.
+
 ```yaml
 {recipe}```
 
 ## Scores on dev
 
-Best epoch by dev score, so these figures are a little optimistic. `mawaqif evaluate` prints the full table.
+Best epoch and threshold by dev score, so these figures are a little optimistic. The last two columns are between gold
+entities, at the threshold that is best for them. `mawaqif evaluate` prints the full table, end to end too.
 
 | strict mention F1, named types | all types | edge F1, gold entities | macro F1 of stances, gold entities |
 |---|---|---|---|
@@ -72,7 +75,7 @@ def write_card(directory: Path, config: FinetuneConfig) -> Path:
     sizes = {name: (entry["data_offsets"][1] - entry["data_offsets"][0]) / 2e6 for name, entry in header.items()}
     scores = json.loads((directory / "scores.json").read_text(encoding="utf-8"))
     terms = f", only articles with terms {', '.join(config.data.terms)}" if config.data.terms else ""
-    data = [f"- annotated articles: {path.name}{terms}" for path in config.data.train]
+    data = [f"- annotated articles: {path.parent.name}/{path.name}{terms}" for path in config.data.train]
     data += [
         f"- named entities, scheme {ner.scheme}: {ner.path.parent.name}/{ner.path.name}" for ner in config.data.ner
     ]

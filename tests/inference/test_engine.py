@@ -18,11 +18,7 @@ from mawaqif.inference.engine import OnnxEngine, TorchEngine, make_engine
 from mawaqif.inference.tagger import Tagger, load
 from mawaqif.saved import open_model
 
-TEXTS = [
-    "رفض البرلمان النوري الخطة، وأيدها حزب النخيل. وقال سليم الوراق إن الخطة ستفشل!",
-    "كلمة",
-    "نص طويل فيه " + "ذكر لحزب النخيل ولسليم الوراق، " * 12 + "وانتهى.",
-]
+Alike = Callable[[Article, Article], None]
 
 
 @pytest.fixture(scope="module")
@@ -35,31 +31,23 @@ def torch(tiny_onnx_model: Path) -> Tagger:
     return load(tiny_onnx_model, engine="torch", threads=1)
 
 
-def assert_same(first: Article, second: Article) -> None:
-    """The same but for scores, which agree to 1e-3."""
-    scores: list[list[float]] = [[], []]
-    bare = []
-    for article, found in zip((first, second), scores, strict=True):
-        plain = article.to_dict()
-        found += [part.pop("score", 0) for part in (*plain["mentions"], *plain["stances"])]
-        bare.append(plain)
-    assert bare[0] == bare[1]
-    assert_allclose(scores[0], scores[1], atol=1e-3)
-
-
-def test_both_engines_tag_alike(onnx: Tagger, torch: Tagger) -> None:
+def test_both_engines_tag_alike(onnx: Tagger, torch: Tagger, gold_articles: list[Article], alike: Alike) -> None:
     assert (onnx.engine.name, torch.engine.name) == ("onnx", "torch")
-    pairs = list(zip(onnx.pipe(TEXTS, min_score=0), torch.pipe(TEXTS, min_score=0), strict=True))
-    for first, second in pairs:
-        assert_same(first, second)
-    assert sum(len(first.stances) for first, _ in pairs) > 20
+    long = Article(id="long", text="\n".join(article.text for article in gold_articles))
+    articles = [*gold_articles, long, Article(id="short", text="كلمة")]
+    tagged = list(onnx.pipe(articles, min_score=0))
+    for first, second in zip(tagged, torch.pipe(articles, min_score=0), strict=True):
+        alike(first, second)
+    assert sum(len(article.stances) for article in tagged) > 20
 
 
-def test_both_engines_score_given_entities_alike(onnx: Tagger, torch: Tagger, gold_articles: list[Article]) -> None:
-    for first, second in zip(
-        onnx.stances(gold_articles, min_score=0), torch.stances(gold_articles, min_score=0), strict=True
-    ):
-        assert_same(first, second)
+def test_both_engines_score_given_entities_alike(
+    onnx: Tagger, torch: Tagger, gold_articles: list[Article], alike: Alike
+) -> None:
+    scored = [tagger.stances(gold_articles, min_score=0) for tagger in (onnx, torch)]
+    for first, second in zip(*scored, strict=True):
+        alike(first, second)
+    assert all(len(article.stances) > 10 for article in scored[0])
 
 
 def test_padding_changes_no_number(onnx: Tagger, torch: Tagger, gold_articles: list[Article]) -> None:

@@ -15,7 +15,10 @@ from transformers.utils import logging
 
 import mawaqif.train.encoders
 from mawaqif.errors import ConfigError, ModelError
-from mawaqif.train.encoders import load_encoder
+from mawaqif.labels import LabelSet
+from mawaqif.model import JointModel
+from mawaqif.saved import open_model
+from mawaqif.train.encoders import load_encoder, take_heads
 
 HUB_ID = "invented-organisation/no-such-encoder"
 
@@ -127,3 +130,31 @@ def test_a_damaged_model_says_so_itself(tiny_model: Path, tmp_path: Path) -> Non
     (directory / "model.safetensors").unlink()
     with pytest.raises(ModelError, match=r"model.safetensors is missing"):
         load_encoder(str(directory))
+
+
+# ------------------------------------------------------------------------------------------------------ trained heads
+
+
+def new_model(tiny_model: Path, labels: LabelSet, width: int = 32) -> JointModel:
+    encoder, _ = load_encoder(str(tiny_model))
+    return JointModel(encoder, labels, {"stance_width": width, "stance_heads": 2}, {"own": 5})
+
+
+def test_a_trained_model_lends_its_heads_too(tiny_model: Path, labels: LabelSet) -> None:
+    model, trained = new_model(tiny_model, labels), JointModel.load(open_model(tiny_model))
+    assert not torch.equal(model.mentions.weight, trained.mentions.weight)
+    assert take_heads(model, str(tiny_model))
+    own = model.state_dict()
+    assert all(torch.equal(own[name], values) for name, values in trained.state_dict().items())
+    assert len(own) > len(trained.state_dict())  # and the head of the other scheme
+
+
+def test_heads_that_do_not_fit_are_left_alone(tiny_model: Path, tiny_encoder: Path, labels: LabelSet) -> None:
+    model = new_model(tiny_model, labels)
+    before = {name: values.clone() for name, values in model.state_dict().items()}
+    assert not take_heads(model, str(tiny_encoder))
+    assert not take_heads(model, HUB_ID)
+    assert all(torch.equal(before[name], values) for name, values in model.state_dict().items())
+    assert not take_heads(new_model(tiny_model, labels, width=16), str(tiny_model))
+    fewer = labels.model_copy(update={"voices": labels.voices[:2]})
+    assert not take_heads(new_model(tiny_model, fewer), str(tiny_model))

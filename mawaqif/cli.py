@@ -41,13 +41,16 @@ def main() -> None:
     """Runs the command line, with one line on standard error for every error that mawaqif foresees."""
     try:
         app()
-    except (MawaqifError, OSError) as error:  # OSError: no room, no right, no such folder to write to
+    except MawaqifError as error:
         _complain("error", error)
+        sys.exit(2)
+    except OSError as error:  # no room, no right, no such folder to write to
+        _complain("error", f"{error.filename}: {error.strerror}" if error.filename else error)
         sys.exit(2)
 
 
-def _complain(what: str, error: Exception) -> None:
-    errors.print(Text.assemble((what, "bold red"), " ", str(error)))
+def _complain(what: str, why: Exception | str) -> None:
+    errors.print(Text.assemble((what, "bold red"), " ", str(why)))
 
 
 @app.callback(invoke_without_command=True)
@@ -214,7 +217,7 @@ def calibrate(
     model: Annotated[Path, typer.Argument(help="Model directory; its default threshold is set.")],
     gold: Annotated[Path, typer.Argument(help="Annotated dev articles, JSON lines; not the test set.")],
 ) -> None:
-    """Set a model's default --min-score to the one with the best end-to-end stance F1 on gold articles."""
+    """Set a model's default --min-score to the one with the best stance F1 on gold articles (needs the extra `eval`)."""
     require("scipy", "eval")
     require("seqeval", "eval")
     from mawaqif.eval import best_min_score

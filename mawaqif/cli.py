@@ -217,7 +217,7 @@ def calibrate(
     model: Annotated[Path, typer.Argument(help="Model directory; its default threshold is set.")],
     gold: Annotated[Path, typer.Argument(help="Annotated dev articles, JSON lines; not the test set.")],
 ) -> None:
-    """Set a model's default --min-score to the one with the best stance F1 on gold articles (needs the extra `eval`)."""
+    """Set a model's default --min-score to the best by stance F1 on gold articles (needs the extra `eval`)."""
     require("scipy", "eval")
     require("seqeval", "eval")
     from mawaqif.eval import best_min_score

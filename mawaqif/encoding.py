@@ -62,7 +62,12 @@ class Encoded:
 
 
 def encode(texts: Sequence[str], tokenizer: Tokenizer, max_tokens: int, overlap: float = 0.25) -> list[Encoded]:
-    """Tokenises texts (in parallel, in Rust) and cuts each into windows of at most `max_tokens`, specials included."""
+    """Tokenises texts (in parallel, in Rust) and cuts each into windows of at most `max_tokens`, specials included.
+
+    Raises ValueError where that leaves no room for a token.
+    """
+    if max_tokens < 3:
+        raise ValueError(f"max_tokens must be at least 3, not {max_tokens}")
     encodings = tokenizer.encode_batch(list(texts), add_special_tokens=False)
     return [
         _encoded(text, np.array(e.ids, dtype=np.int64), e.offsets, max_tokens - 2, overlap)

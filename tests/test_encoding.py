@@ -141,6 +141,13 @@ def test_ten_thousand_words_lose_nothing(tiny_tokenizer: Tokenizer) -> None:
     assert covered.all()
 
 
+def test_windows_of_one_token_are_the_smallest(tiny_tokenizer: Tokenizer) -> None:
+    (encoded,) = encode([SENTENCE], tiny_tokenizer, 3)
+    assert encoded.windows == [(n, n + 1) for n in range(len(encoded.ids))]
+    with pytest.raises(ValueError, match="max_tokens must be at least 3, not 2"):
+        encode([SENTENCE], tiny_tokenizer, 2)
+
+
 @pytest.mark.parametrize("text", ["", " ", "\u200f\n"])
 def test_a_text_without_words(tiny_tokenizer: Tokenizer, labels: LabelSet, text: str) -> None:
     (encoded,) = encode([text], tiny_tokenizer, 16)

@@ -119,6 +119,16 @@ def test_more_entities_change_no_other_pair(
         assert_same(outputs, found[0][key])
 
 
+def test_an_entity_is_read_at_its_own_mentions(model: JointModel) -> None:
+    hidden, evidence, rows = torch.randn(1, 6, 32), torch.randn(1, 1, 6), torch.tensor([[1]])
+    mask = torch.tensor([[[1, 0, 0, 0, 0, 0], [0, 0, 1, 1, 0, 0]]]).float()
+    read = model.stances._entity(0, hidden, mask, evidence, rows)
+    elsewhere = torch.where(mask[0, 1][None, :, None] > 0, hidden, 0)
+    torch.testing.assert_close(model.stances._entity(0, elsewhere, mask, evidence, rows), read)
+    sharp = model.stances._entity(0, hidden, mask, torch.tensor([[[0, 0, 0, 99.0, 0, 0]]]), rows)
+    torch.testing.assert_close(sharp[0, 0], model.stances.entity[0](hidden[0, 3]))
+
+
 def test_the_direction_of_a_pair_matters(
     model: JointModel, tiny_tokenizer: Tokenizer, labels: LabelSet, gold_articles: list[Article]
 ) -> None:

@@ -98,6 +98,12 @@ def test_whole_words_are_masked_and_special_pieces_never(seed: int, rate: float)
                 assert chosen[row, place] == chosen[row, place - 1]
 
 
+def test_no_word_goes_on_in_the_next_row() -> None:
+    _, chosen = mask(np.full((200, 3), 15), 0.5)
+    assert (chosen == chosen[:, :1]).all()
+    assert (chosen[1:, 0] != chosen[:-1, -1]).any()
+
+
 def test_rate_and_fates_are_about_right() -> None:
     ids = np.random.default_rng(0).integers(5, 20, (100, 200))
     inputs, chosen = mask(ids, 0.25)

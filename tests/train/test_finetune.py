@@ -89,6 +89,16 @@ def test_an_interrupted_run_goes_on_as_if_it_was_not(configure: Configure, stop:
     assert list(finetune(configure("parts"))) == []
 
 
+def test_a_resumed_run_keeps_a_better_epoch(configure: Configure) -> None:
+    list(finetune(configure(training={"epochs": 1})))
+    config = configure(training={"epochs": 2})
+    state = torch.load(config.output / "training.pt", weights_only=True)
+    torch.save({**state, "best": 2.0}, config.output / "training.pt")
+    before = (config.output / "scores.json").read_bytes()
+    assert not any(step.best for step in finetune(config))
+    assert (config.output / "scores.json").read_bytes() == before
+
+
 def test_an_output_of_another_run_is_not_taken_over(configure: Configure) -> None:
     list(finetune(configure(training={"epochs": 1})))
     with pytest.raises(ConfigError, match="the state of another run; give another output"):

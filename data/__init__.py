@@ -1,1 +1,1 @@
-"""The data room: readers of annotated data in other formats, for training."""
+"""The data room: the project's own corpus, and drafts that become articles with exact offsets."""

@@ -14,14 +14,14 @@ the second. Evidence is a verbatim piece of the text.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mawaqif.article import AUTHOR, Article
+from mawaqif.article import AUTHOR, Article, parse_object
 from mawaqif.errors import ArticleError, InputError
+from mawaqif.jsonl import read_lines
 from mawaqif.labels import LabelSet
 from mawaqif.text import Span, words
 
@@ -30,32 +30,43 @@ _PROCLITICS = r"(?:[وف]?(?:[بكل])?)"
 
 
 def read_drafts(path: str | Path, labels: LabelSet) -> tuple[list[Article], list[InputError]]:
-    """The articles of a file of drafts (JSON lines), and what is wrong with the others."""
-    articles, problems = [], []
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            articles.append(resolve(json.loads(line), labels))
-        except (ValueError, KeyError, TypeError) as error:
-            problems.append(InputError(f"no usable draft ({error!r})", path=str(path), line=number))
-        except InputError as error:
-            error.path, error.line = str(path), number
-            problems.append(error)
+    """The articles of a file of drafts (JSON lines), and what is wrong with the others.
+
+    Raises InputError for a file that cannot be read.
+    """
+    articles: list[Article] = []
+    problems: list[InputError] = []
+    for number, line in read_lines(path, str(path)):
+        found = _resolved(line, labels)
+        if isinstance(found, InputError):
+            found.path, found.line = str(path), number
+            problems.append(found)
+        else:
+            articles.append(found)
     return articles, problems
+
+
+def _resolved(line: bytes, labels: LabelSet) -> Article | InputError:
+    try:
+        return resolve(parse_object(line), labels)
+    except InputError as error:
+        return error
+    except (KeyError, TypeError) as error:
+        return InputError(f"no usable draft ({error!r})")
 
 
 def resolve(draft: Mapping[str, Any], labels: LabelSet) -> Article:
     """The article of one draft. Raises ArticleError that lists every string not found and every label not known."""
     text, problems = draft["text"], list(_label_problems(draft, labels))
-    edges = {start for start, _ in words(text)}, {end for _, end in words(text)}
+    spans = words(text)
+    edges = {start for start, _ in spans}, {end for _, end in spans}
     wanted = [(surface, entity) for entity in draft["entities"] for surface in entity["mentions"]]
     taken: list[tuple[int, int, Mapping[str, Any]]] = []
     for surface, entity in sorted(wanted, key=lambda item: -len(_surface(item[0])[0])):
-        spans = [s for s in _occurrences(surface, text, edges) if not any(_overlap(s, t) for t in taken)]
-        if not spans:
+        free = [s for s in _occurrences(surface, text, edges) if not any(_overlap(s, t) for t in taken)]
+        if not free:
             problems.append(f"mention {surface!r} of {entity['id']} is not in the text, or inside a longer mention")
-        taken += [(*span, entity) for span in spans]
+        taken += [(*span, entity) for span in free]
     stances = []
     for number, stance in enumerate(draft["stances"]):
         start = text.find(stance["evidence"])

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from mawaqif.article import Article
-from mawaqif.errors import InputError
+from mawaqif.errors import InputError, not_utf8
 from mawaqif.jsonl import BOM, read_articles
 
 STDIN = "-"
@@ -105,10 +105,7 @@ def _text(data: bytes, path: str, article_id: str) -> Article:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        bad = error.object[error.start]
-        raise InputError(
-            f"byte {error.start} (0x{bad:02x}) is not UTF-8; convert the file to UTF-8", path=path
-        ) from error
+        raise InputError(not_utf8(error), path=path) from error
     if not text.strip():
         raise InputError("is empty; give a file with a text", path=path)
     return Article(id=article_id, text=text)

@@ -19,12 +19,11 @@ import numpy as np
 from mawaqif.article import Article
 from mawaqif.decoding import Floats, PairScore, decide, decode_mentions, merge_windows, stitch
 from mawaqif.encoding import Encoded, Ints, Pairs, encode, pad_pairs, pad_windows, pairs_of, special_ids
-from mawaqif.errors import MissingExtraError, ModelError, require
+from mawaqif.errors import ModelError, require
 from mawaqif.inference.clustering import cluster
 from mawaqif.inference.engine import Engine, EngineName, make_engine
-from mawaqif.saved import CONFIG, TOKENIZER, SavedModel, open_model
+from mawaqif.saved import CONFIG, EMBEDDED, TOKENIZER, SavedModel, open_model
 
-EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "default"
 _HUB_SECONDS = 5.0  # to answer
 _LEAST_TOKENS = 8  # in a window, with [CLS] and [SEP]
 _BATCH = 32  # articles
@@ -49,12 +48,10 @@ def _find(model: str | Path | None) -> Path:
     looks_like_hub_id = isinstance(model, str) and model.count("/") == 1 and not model.startswith((".", "/"))
     if directory.exists() or not looks_like_hub_id:
         return directory
+    hub = require("huggingface_hub", "train")
+    wanted = ["*.json", "*.safetensors", "*.onnx", "README.md"]
     try:
-        hub = require("huggingface_hub", "train")
-        wanted = ["*.json", "*.safetensors", "*.onnx", "README.md"]
         return Path(hub.snapshot_download(model, allow_patterns=wanted, etag_timeout=_HUB_SECONDS))
-    except MissingExtraError:
-        raise
     except Exception as error:  # offline, unknown id, no permission: the hub's errors have no common base
         reason = str(error).strip().splitlines()[0]
         raise ModelError(

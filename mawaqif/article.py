@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticKnownError, to_jsonable_python
 
-from mawaqif.errors import ArticleError
+from mawaqif.errors import ArticleError, not_utf8
 
 __all__ = ["AUTHOR", "Article", "Entity", "Mention", "Stance", "article_schema", "parse_object"]
 
@@ -191,8 +191,7 @@ def parse_object(raw: str | bytes) -> dict[str, Any]:
     try:
         data = json.loads(raw if isinstance(raw, str) else raw.decode(), parse_constant=_constant)
     except UnicodeDecodeError as error:
-        bad = error.object[error.start]
-        raise ArticleError(f"byte {error.start} (0x{bad:02x}) is not UTF-8; convert the file to UTF-8") from None
+        raise ArticleError(not_utf8(error)) from None
     except (ValueError, RecursionError) as error:
         raise ArticleError(f"is not a JSON object: {error}; write each article as one object on one line") from None
     if not isinstance(data, dict):

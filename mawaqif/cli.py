@@ -53,6 +53,21 @@ def _complain(what: str, why: Exception | str) -> None:
     errors.print(Text.assemble((what, "bold red"), " ", str(why)))
 
 
+class _Skipped:
+    """Reports input that cannot be used, and makes the exit status say so once the rest is done."""
+
+    def __init__(self) -> None:
+        self.any = False
+
+    def __call__(self, error: InputError) -> None:
+        self.any = True
+        _complain("skipped", error)
+
+    def exit(self) -> None:
+        if self.any:
+            raise typer.Exit(1)
+
+
 @app.callback(invoke_without_command=True)
 def _version(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
     if version:
@@ -78,16 +93,11 @@ def tag(
     from mawaqif.inference.tagger import load
     from mawaqif.jsonl import write_articles
 
-    failed: list[InputError] = []
-
-    def report(error: InputError) -> None:
-        failed.append(error)
-        _complain("skipped", error)
-
+    skipped = _Skipped()
     written = [path for path in (output, html) if path]
     _check_outputs(inputs, output, written)
     tagger = load(model, engine=engine, threads=threads)
-    given = read_inputs(inputs, report, exclude=[path.resolve() for path in written])
+    given = read_inputs(inputs, skipped, exclude=[path.resolve() for path in written])
     articles: Iterable[Article] = tagger.pipe(given, min_score=min_score)
     pages = [path for path in written if path is html or path.suffix == ".html"]
     if pages:
@@ -104,8 +114,7 @@ def tag(
         else:
             sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
             write_articles(articles, sys.stdout)
-    if failed:
-        raise typer.Exit(1)
+    skipped.exit()
 
 
 def _check_outputs(inputs: list[str], output: Path | None, written: list[Path]) -> None:
@@ -161,6 +170,11 @@ def _require_training() -> None:
         require(module, "train")
 
 
+def _require_evaluation() -> None:
+    for module in ("seqeval", "scipy"):
+        require(module, "eval")
+
+
 def _follow(progress: Iterator[Any], title: str) -> None:
     """Shows a recipe's progress: a bar in a terminal, now and then a line elsewhere. Ctrl-C says how to go on."""
     from mawaqif.train.progress import follow
@@ -182,20 +196,14 @@ def evaluate(
     predictions: Annotated[Path | None, typer.Option(help="Also write the tagged articles here.")] = None,
 ) -> None:
     """Score a model on gold articles, with 95 % confidence intervals (needs the extra `eval`)."""
-    require("seqeval", "eval")
-    require("scipy", "eval")
+    _require_evaluation()
     from mawaqif.eval import evaluate as score
     from mawaqif.eval import render
     from mawaqif.inference.tagger import load
     from mawaqif.jsonl import read_articles, write_articles
 
-    failed: list[InputError] = []
-
-    def report_error(error: InputError) -> None:
-        failed.append(error)
-        _complain("skipped", error)
-
-    articles = list(read_articles(gold, on_error=report_error))
+    skipped = _Skipped()
+    articles = list(read_articles(gold, on_error=skipped))
     if not articles:
         raise InputError("holds no usable article", path=str(gold))
     tagger = load(None if model == "embedded" else model, engine=engine)
@@ -208,8 +216,7 @@ def evaluate(
         print(json.dumps(report.to_dict(), ensure_ascii=False, indent=2))
     else:
         Console().print(render(report))
-    if failed:
-        raise typer.Exit(1)
+    skipped.exit()
 
 
 @app.command()
@@ -218,17 +225,17 @@ def calibrate(
     gold: Annotated[Path, typer.Argument(help="Annotated dev articles, JSON lines; not the test set.")],
 ) -> None:
     """Set a model's default --min-score to the best by stance F1 on gold articles (needs the extra `eval`)."""
-    require("scipy", "eval")
-    require("seqeval", "eval")
+    _require_evaluation()
     from mawaqif.eval import best_min_score
     from mawaqif.inference.tagger import load
     from mawaqif.jsonl import read_articles
     from mawaqif.saved import store_setting
 
     articles = list(read_articles(gold))
-    predicted = list(load(model).pipe([article.clean() for article in articles], min_score=0.05))
+    tagger = load(model)
+    predicted = list(tagger.pipe([article.clean() for article in articles], min_score=0.05))
     min_score, f1 = best_min_score(articles, predicted)
-    store_setting(model, "min_score", min_score)
+    store_setting(tagger.saved, "min_score", min_score)
     print(f"min_score {min_score:.2f}: stance F1 {f1:.3f} end to end")
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "MawaqifError",
     "MissingExtraError",
     "ModelError",
+    "not_utf8",
     "require",
 ]
 
@@ -93,6 +94,11 @@ class MissingExtraError(MawaqifError, ImportError):
 
     def __str__(self) -> str:
         return f"this needs {self.name}, which is not installed: pip install 'mawaqif[{self.extra}]'"
+
+
+def not_utf8(error: UnicodeDecodeError) -> str:
+    """The reason of an InputError for bytes that are not UTF-8: which one, and what to do."""
+    return f"byte {error.start} (0x{error.object[error.start]:02x}) is not UTF-8; convert the file to UTF-8"
 
 
 def require(module: str, extra: str) -> ModuleType:

@@ -15,7 +15,7 @@ from typing import BinaryIO, TextIO, cast
 from mawaqif.article import Article, parse_object
 from mawaqif.errors import ArticleError, InputError
 
-__all__ = ["read_articles", "write_articles"]
+__all__ = ["read_articles", "read_lines", "write_articles"]
 
 BOM = b"\xef\xbb\xbf"
 GZIP = b"\x1f\x8b"
@@ -56,7 +56,7 @@ def _read(
 ) -> Iterator[Article]:
     seen: set[str] = set()
     empty = True
-    for number, line in _lines(path, name):
+    for number, line in read_lines(path, name):
         empty = False
         try:
             article = _article(line, f"{stem}:{number}", text_only)
@@ -74,8 +74,11 @@ def _read(
         raise InputError("is empty; it must hold one JSON object a line", path=name)
 
 
-def _lines(path: str | Path | BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
-    """The lines that are not blank, with their numbers from 1."""
+def read_lines(path: str | Path | BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file (plain or gzip) or stream that are not blank, with their numbers from 1.
+
+    Only a newline ends a line, no other separator of Unicode. Raises InputError, which calls the file `name`.
+    """
     number = 0
     with ExitStack() as stack:
         try:

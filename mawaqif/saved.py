@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ CONFIG, WEIGHTS, TOKENIZER, LABELS, CARD = (
     "README.md",
 )
 ENCODER_GRAPH, STANCE_GRAPH = "encoder.onnx", "stances.onnx"
+EMBEDDED = Path(str(files("mawaqif.models"))) / "default"
 
 
 @dataclass(frozen=True)
@@ -85,11 +87,10 @@ def open_model(directory: str | Path) -> SavedModel:
     return SavedModel(directory, config, labels, tokenizer)
 
 
-def store_setting(directory: Path, name: str, value: float) -> None:
-    """Writes one setting of the section `mawaqif` into a model directory's config.json, beside and then into place."""
-    path = directory / CONFIG
-    config = {**open_model(directory).config}
-    config["mawaqif"] = {**config["mawaqif"], name: value}
+def store_setting(saved: SavedModel, name: str, value: float) -> None:
+    """Writes one setting of the section `mawaqif` into the directory's config.json, beside and then into place."""
+    path = saved.directory / CONFIG
+    config = {**saved.config, "mawaqif": {**saved.settings, name: value}}
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     temporary.replace(path)

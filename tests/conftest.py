@@ -170,7 +170,22 @@ def tiny_tokenizer() -> Tokenizer:
 
 
 @pytest.fixture(scope="session")
-def tiny_encoder(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Tokenizer) -> Path:
+def tiny_shape(tiny_tokenizer: Tokenizer) -> dict[str, int]:
+    """The configuration of a tiny encoder of any kind."""
+    return {
+        "vocab_size": tiny_tokenizer.get_vocab_size(),
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+        "max_position_embeddings": 128,
+    }
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(
+    tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Tokenizer, tiny_shape: dict[str, int]
+) -> Path:
     """A Hugging Face directory of a random two-layer ModernBERT for 128 positions, as pre-training saves it."""
     import torch
     from transformers import ModernBertConfig, ModernBertForMaskedLM
@@ -179,12 +194,7 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Token
 
     directory = tmp_path_factory.mktemp("encoder")
     config = ModernBertConfig(
-        vocab_size=tiny_tokenizer.get_vocab_size(),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=128,
+        **tiny_shape,
         local_attention=16,
         global_attn_every_n_layers=2,
         pad_token_id=0,

@@ -36,17 +36,11 @@ def model(tiny_model: Path) -> JointModel:
 
 
 @pytest.fixture(scope="module")
-def bert(tiny_tokenizer: Tokenizer, labels: LabelSet) -> JointModel:
+def bert(tiny_shape: dict[str, int], labels: LabelSet) -> JointModel:
     torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=tiny_tokenizer.get_vocab_size(),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=128,
-    )
-    return JointModel(BertModel(config), labels, {"stance_width": 32, "stance_heads": 4, "max_tokens": 128}).eval()
+    return JointModel(
+        BertModel(BertConfig(**tiny_shape)), labels, {"stance_width": 32, "stance_heads": 4, "max_tokens": 128}
+    ).eval()
 
 
 def inputs_of(articles: list[Article], tokenizer: Tokenizer, labels: LabelSet) -> tuple[dict[str, Tensor], list[Pairs]]:

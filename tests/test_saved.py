@@ -120,7 +120,7 @@ def test_weight_index_points_to_the_data(tiny_model: Path) -> None:
 
 def test_store_setting_changes_one_setting(model: Path) -> None:
     before = open_model(model)
-    store_setting(model, "min_score", 0.42)
+    store_setting(before, "min_score", 0.42)
     after = open_model(model)
     assert after.settings == {**before.settings, "min_score": 0.42}
     assert {**after.config, "mawaqif": None} == {**before.config, "mawaqif": None}

@@ -38,7 +38,7 @@ Entity types: {types}. Stances: {stances}. Voices: {voices}.
 
 {parameters:.1f} million parameters, of which encoder {encoder_parameters:.1f} million ({encoder}). Windows of at most
 {max_tokens} sub-words; longer articles are read in overlapping windows of whole sentences. Weights are stored as 16-bit
-floats. Stances are reported from a probability of {min_score} on, a threshold chosen on dev.
+floats. Stances are reported from the probability `min_score` in config.json on, a threshold chosen on dev.
 
 ## Data
 
@@ -90,7 +90,6 @@ def write_card(directory: Path, config: FinetuneConfig) -> Path:
         encoder_parameters=sum(size for name, size in sizes.items() if name.startswith("encoder.")),
         encoder=config.model.encoder,
         max_tokens=config.model.max_tokens,
-        min_score=saved.settings["min_score"],
         data="\n".join(data),
         recipe=yaml.safe_dump(
             json.loads(config.model_dump_json(exclude={"card_notes"})), allow_unicode=True, sort_keys=False

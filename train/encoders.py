@@ -18,9 +18,8 @@ from transformers.utils import logging
 
 from mawaqif.errors import ConfigError
 from mawaqif.model import JointModel
-from mawaqif.saved import CONFIG, open_model
+from mawaqif.saved import CONFIG, EMBEDDED, open_model
 
-EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "default"
 HUB_SECONDS = 5.0  # to answer whether a model is there; transformers alone would retry for half a minute
 
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from mawaqif.article import Article
 from mawaqif.encoding import Bools, Ints, Pairs, encode, pad_pairs, pad_windows, pairs_of, tokens_in, word_tags
 from mawaqif.errors import ConfigError, InputError
-from mawaqif.jsonl import read_articles
+from mawaqif.jsonl import read_articles, read_lines
 from mawaqif.labels import LabelSet
 
 IGNORED = -100
@@ -172,13 +172,7 @@ def _tagged(
 
 
 def _read_tagged(path: Path, where: dict[str, object] | None) -> Iterable[tuple[list[str], list[str]]]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read ({error}); give a JSONL file of tokens and tags", path=str(path)) from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+    for number, line in read_lines(path, str(path)):
         try:
             record = json.loads(line)
             tokens, tags = record["tokens"], record["tags"]

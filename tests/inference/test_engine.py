@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 from mawaqif.article import Article
 from mawaqif.encoding import encode, pad_pairs, pad_windows, pairs_of, special_ids
 from mawaqif.errors import MawaqifError, ModelError
-from mawaqif.inference.engine import OnnxEngine, TorchEngine, make_engine
+from mawaqif.inference.engine import EngineName, OnnxEngine, TorchEngine, make_engine
 from mawaqif.inference.tagger import Tagger, load
 from mawaqif.saved import open_model
 
@@ -140,30 +140,27 @@ FOR_TORCH = {
 }
 
 
+def assert_refused(model: Path, damage: Callable[[Path], object], engine: EngineName) -> None:
+    """A model, once damaged, is refused in one line that names it."""
+    damage(model)
+    with pytest.raises(ModelError) as caught:
+        load(model, engine=engine)
+    assert "\n" not in str(caught.value)
+    assert str(model) in str(caught.value)
+
+
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_a_damaged_model_is_refused_in_one_line(
     tiny_onnx_model: Path, tmp_path: Path, damage: Callable[[Path], object]
 ) -> None:
-    model = tmp_path / "model"
-    shutil.copytree(tiny_onnx_model, model)
-    damage(model)
-    with pytest.raises(ModelError) as caught:
-        load(model, engine="onnx")
-    assert "\n" not in str(caught.value)
-    assert str(model) in str(caught.value)
+    assert_refused(Path(shutil.copytree(tiny_onnx_model, tmp_path / "model")), damage, "onnx")
 
 
 @pytest.mark.parametrize("damage", FOR_TORCH.values(), ids=FOR_TORCH)
 def test_a_damaged_model_is_refused_by_torch_too(
     tiny_model: Path, tmp_path: Path, damage: Callable[[Path], object]
 ) -> None:
-    model = tmp_path / "model"
-    shutil.copytree(tiny_model, model)
-    damage(model)
-    with pytest.raises(ModelError) as caught:
-        load(model)
-    assert "\n" not in str(caught.value)
-    assert str(model) in str(caught.value)
+    assert_refused(Path(shutil.copytree(tiny_model, tmp_path / "model")), damage, "auto")
 
 
 def test_a_missing_model_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,17 +26,12 @@ Arrays = dict[str, np.ndarray]
 
 
 @pytest.fixture(scope="module")
-def bert(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Tokenizer, labels: LabelSet) -> Path:
+def bert(
+    tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Tokenizer, tiny_shape: dict[str, int], labels: LabelSet
+) -> Path:
     """A model with absolute positions and a pooler that is never used."""
     torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=tiny_tokenizer.get_vocab_size(),
-        hidden_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=128,
-    )
+    config = BertConfig(**{**tiny_shape, "num_hidden_layers": 1})
     directory = tmp_path_factory.mktemp("bert")
     JointModel(BertModel(config), labels, {"stance_width": 32, "stance_heads": 2, "max_tokens": 128}).save(
         directory, tiny_tokenizer

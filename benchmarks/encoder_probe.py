@@ -75,9 +75,8 @@ class Probe:
         best, kept = -1.0, None
         for _ in range(epochs):
             self.encoder.train()
-            shuffled = order.permutation(len(train))
-            for start in range(0, len(train), BATCH):
-                sentences = [train[i] for i in shuffled[start : start + BATCH]]
+            for chosen in bucketed(train, order):
+                sentences = [train[i] for i in chosen]
                 inputs, mask, firsts = self.batch(sentences)
                 gold = torch.full(inputs.shape, -100)
                 for row, (first, (_, tags)) in enumerate(zip(firsts, sentences, strict=True)):
@@ -110,6 +109,15 @@ class Probe:
                 gold.append(tags)
                 predicted.append([self.tags[best[row, f]] if f > 0 else "O" for f in first])
         return 100 * float(f1_score(gold, predicted, mode="strict", scheme=IOB2, zero_division=0))
+
+
+def bucketed(sentences: Sentences, order: np.random.Generator) -> list[list[int]]:
+    """Batches in random order, each of sentences of like length: half the padding of random batches."""
+    shuffled = order.permutation(len(sentences))
+    pools = [shuffled[start : start + 8 * BATCH] for start in range(0, len(shuffled), 8 * BATCH)]
+    ranked = [sorted(pool.tolist(), key=lambda i: len(sentences[i][0])) for pool in pools]
+    batches = [pool[start : start + BATCH] for pool in ranked for start in range(0, len(pool), BATCH)]
+    return [batches[i] for i in order.permutation(len(batches))]
 
 
 def probe(

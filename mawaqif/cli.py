@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mawaqif import __version__
+from mawaqif.cli_data import app as data_app
 from mawaqif.errors import InputError, MawaqifError, require
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(data_app)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="Model directory or hub id; default: embedded.")]

@@ -1,15 +1,12 @@
-"""Unlabelled text for pre-training: documents from plain or xz files, packed into one array of token ids.
+"""Unlabelled text for pre-training: documents (`mawaqif.data.documents`) packed into one array of token ids.
 
-A text file holds one paragraph a line and a blank line between documents. Documents are tokenised as
+Documents are tokenised as
 `[CLS] … [SEP]` and laid end to end, so a training sequence of any length is a slice and no position is padding.
 """
 
-import lzma
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
-from pathlib import Path
-from typing import TextIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,30 +15,6 @@ from tokenizers import Tokenizer
 from mawaqif.errors import InputError
 
 Tokens = NDArray[np.uint16]
-
-
-def read_documents(path: str | Path, share: float = 1.0, seed: int = 0) -> Iterator[str]:
-    """Yields the documents of a `.txt` or `.txt.xz` file, a random `share` of them (the same under the same seed).
-
-    Raises InputError if the file is missing, not UTF-8, or a damaged xz.
-    """
-    path = Path(path)
-    chooser = random.Random(f"{seed} {path.name}")
-    paragraphs: list[str] = []
-    try:
-        opener = lzma.open if path.suffix == ".xz" else open
-        with cast(TextIO, opener(path, "rt", encoding="utf-8-sig")) as lines:
-            for line in lines:
-                if line := line.strip():
-                    paragraphs.append(line)
-                elif paragraphs:
-                    if chooser.random() < share:
-                        yield "\n".join(paragraphs)
-                    paragraphs = []
-    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read as text ({error})", path=str(path)) from error
-    if paragraphs and chooser.random() < share:
-        yield "\n".join(paragraphs)
 
 
 def shuffled(documents: Iterable[str], seed: int) -> list[str]:

@@ -20,13 +20,14 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
-from pydantic import Field
+from pydantic import Field, model_validator
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerFast
 
+from mawaqif.data.documents import read_documents
 from mawaqif.errors import ConfigError, InputError
 from mawaqif.train.config import Section
-from mawaqif.train.corpus import Tokens, mask_whole_words, pack, read_documents, shuffled
+from mawaqif.train.corpus import Tokens, mask_whole_words, pack, shuffled
 from mawaqif.train.encoders import quiet
 from mawaqif.train.tokenizer import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNK, train_tokenizer
 
@@ -46,9 +47,10 @@ class PretrainConfig(Section):
 
     output: Path
     sources: list[Source] = Field(min_length=1)
+    initial: Path | None = None
     vocab_size: int = Field(20_000, ge=300, le=65_536)
     tokenizer_documents: int = Field(40_000, ge=1)
-    encoder: dict[str, Any]
+    encoder: dict[str, Any] | None = None
     stages: list[Stage] = Field(default_factory=lambda: [Stage()], min_length=1)
     max_tokens: int = Field(ge=1)
     batch_tokens: int = Field(8192, ge=16)
@@ -63,6 +65,12 @@ class PretrainConfig(Section):
     checkpoint_minutes: float = Field(5.0, ge=0)
     compile: bool = False
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _one_beginning(self) -> "PretrainConfig":
+        if (self.initial is None) == (self.encoder is None):
+            raise ValueError("give either encoder (a shape, for random weights) or initial (a pre-trained encoder)")
+        return self
 
 
 @dataclass(frozen=True)
@@ -82,12 +90,27 @@ class Progress:
 def pretrain(config: PretrainConfig) -> Iterator[Progress]:
     """Runs (or resumes) the whole pre-training, yielding one Progress a step; the encoder lies in `config.output`."""
     config.output.mkdir(parents=True, exist_ok=True)
+    same_run(config)
     accelerator = Accelerator()
     torch.manual_seed(config.seed)
     tokenizer, tokens = prepare_text(config)
     model = build_model(config, tokenizer)
     yield from fit(config, accelerator, model, tokenizer, tokens)
     save_encoder(model, tokenizer, config.output)
+
+
+def same_run(config: PretrainConfig) -> None:
+    """Keeps the settings in `run.json`, and refuses to go on in the output of a run with other ones."""
+    path = config.output / "run.json"
+    free = {"output", "held_out_every", "checkpoint_minutes", "compile"}  # may change between two sittings
+    settings = config.model_dump(mode="json", exclude=free)
+    if path.exists():
+        earlier = json.loads(path.read_text(encoding="utf-8"))
+        if changed := [key for key, value in settings.items() if earlier.get(key) != value]:
+            raise ConfigError(
+                f"{changed[0]}: {config.output} holds a run with another value; give another output, or empty this one"
+            )
+    path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
 def prepare_text(config: PretrainConfig) -> tuple[Tokenizer, Tokens]:
@@ -98,7 +121,10 @@ def prepare_text(config: PretrainConfig) -> tuple[Tokenizer, Tokens]:
             (text for source in config.sources for text in read_documents(source.path, source.share, config.seed)),
             config.seed,
         )
-        tokenizer = train_tokenizer(documents[: config.tokenizer_documents], config.vocab_size)
+        if config.initial is None:
+            tokenizer = train_tokenizer(documents[: config.tokenizer_documents], config.vocab_size)
+        else:
+            tokenizer = _read_tokenizer(config.initial)
         tokenizer.save(str(tokenizer_file))
         temporary = tokens_file.with_suffix(".tmp.npy")
         np.save(temporary, pack(documents, tokenizer))
@@ -106,12 +132,48 @@ def prepare_text(config: PretrainConfig) -> tuple[Tokenizer, Tokens]:
     return Tokenizer.from_file(str(tokenizer_file)), np.load(tokens_file, mmap_mode="r")
 
 
+def _read_tokenizer(directory: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(directory / "tokenizer.json"))
+    except Exception as error:  # tokenizers raises bare Exception
+        raise ConfigError(f"initial: {directory / 'tokenizer.json'} cannot be read ({error})") from error
+
+
 def build_model(config: PretrainConfig, tokenizer: Tokenizer) -> PreTrainedModel:
-    """A masked language model of the configured shape with random bf16 weights."""
+    """A masked language model in bf16: random weights of the configured shape, or those of `config.initial`."""
+    if config.initial is not None:
+        model = _load_model(config.initial)
+    else:
+        model = _random_model(config.encoder or {}, tokenizer)
+    if not (hasattr(model, "cls") or (hasattr(model, "head") and hasattr(model, "decoder"))):
+        raise ConfigError(f"encoder: model_type {model.config.model_type!r}: no known head; use modernbert or bert")
+    return model.to(torch.bfloat16)
+
+
+def _load_model(directory: Path) -> PreTrainedModel:
+    try:
+        with quiet():
+            model, report = AutoModelForMaskedLM.from_pretrained(
+                directory,
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=True,
+                output_loading_info=True,
+            )
+    except Exception as error:  # transformers, its validators and safetensors raise many kinds
+        raise ConfigError(f"initial: {directory} holds no masked language model ({error})") from error
+    if missing := sorted(report["missing_keys"]):
+        raise ConfigError(
+            f"initial: the weights in {directory} lack {missing[0]}; give a directory that pretrain wrote"
+        )
+    return model
+
+
+def _random_model(shape: dict[str, Any], tokenizer: Tokenizer) -> PreTrainedModel:
     ids = {name: tokenizer.token_to_id(token) for name, token in [("pad", PAD), ("cls", CLS), ("sep", SEP)]}
     try:
-        shape = AutoConfig.for_model(
-            **config.encoder,
+        settings = AutoConfig.for_model(
+            **shape,
             vocab_size=tokenizer.get_vocab_size(),
             pad_token_id=ids["pad"],
             bos_token_id=ids["cls"],
@@ -119,12 +181,10 @@ def build_model(config: PretrainConfig, tokenizer: Tokenizer) -> PreTrainedModel
             eos_token_id=ids["sep"],
             sep_token_id=ids["sep"],
         )
-        model: PreTrainedModel = AutoModelForMaskedLM.from_config(shape)
+        model: PreTrainedModel = AutoModelForMaskedLM.from_config(settings)
     except Exception as error:  # transformers and its validators raise many kinds
         raise ConfigError(f"encoder: transformers refuses this shape ({error})") from error
-    if not (hasattr(model, "cls") or (hasattr(model, "head") and hasattr(model, "decoder"))):
-        raise ConfigError(f"encoder.model_type: {shape.model_type!r} has a head unknown here; use modernbert or bert")
-    return model.to(torch.bfloat16)
+    return model
 
 
 class MasterOptimizer:
@@ -288,10 +348,7 @@ def load_checkpoint(directory: Path, optimizer: MasterOptimizer) -> tuple[int, i
     if not path.exists():
         return 0, 0
     state = torch.load(path, weights_only=True, map_location="cpu")
-    try:
-        optimizer.load_state_dict(state)
-    except (RuntimeError, ValueError) as error:
-        raise ConfigError(f"{path}: is the state of another run; give another output, or empty this one") from error
+    optimizer.load_state_dict(state)
     return int(state["step"]), int(state["tokens"])
 
 

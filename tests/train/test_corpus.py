@@ -1,10 +1,8 @@
-"""Documents are read whole, packing loses no token, masking takes whole words only."""
+"""Packing loses no token, masking takes whole words only."""
 
 from __future__ import annotations
 
-import lzma
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,41 +11,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models
 
 from mawaqif.errors import InputError
-from mawaqif.train.corpus import mask_whole_words, pack, read_documents, shuffled
-
-TEXT = "قال الحزب\nفقرة ثانية\n\n\nوثيقة أخرى\n  \nثالثة\n"
-DOCUMENTS = ["قال الحزب\nفقرة ثانية", "وثيقة أخرى", "ثالثة"]
-
-
-@pytest.mark.parametrize("name", ["text.txt", "text.txt.xz"])
-@pytest.mark.parametrize("text", [TEXT, "\ufeff" + TEXT, TEXT.strip(), TEXT.replace("\n", "\r\n")])
-def test_documents_are_parted_by_blank_lines(tmp_path: Path, name: str, text: str) -> None:
-    content = text.encode()
-    (tmp_path / name).write_bytes(lzma.compress(content) if name.endswith("xz") else content)
-    assert list(read_documents(tmp_path / name)) == DOCUMENTS
-
-
-def test_a_share_is_random_and_the_same_again(tmp_path: Path) -> None:
-    path = tmp_path / "text.txt"
-    path.write_text("\n\n".join(f"وثيقة {n}" for n in range(400)), encoding="utf-8")
-    first = list(read_documents(path, 0.3, seed=1))
-    assert 80 < len(first) < 160
-    assert list(read_documents(path, 0.3, seed=1)) == first
-    assert list(read_documents(path, 0.3, seed=2)) != first
-    assert len(list(read_documents(path))) == 400
-
-
-@pytest.mark.parametrize("damage", ["cut", "garbled", "latin", "none", "directory"])
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, damage: str) -> None:
-    path = tmp_path / ("text.txt" if damage == "latin" else "text.txt.xz")
-    packed = lzma.compress(TEXT.encode() * 50)
-    if damage == "directory":
-        path.mkdir()
-    elif damage != "none":
-        path.write_bytes({"cut": packed[:-20], "garbled": b"no xz at all", "latin": b"caf\xe9\n"}[damage])
-    with pytest.raises(InputError, match="cannot be read as text") as caught:
-        list(read_documents(path))
-    assert caught.value.path == str(path)
+from mawaqif.train.corpus import mask_whole_words, pack, shuffled
 
 
 def test_shuffling_is_fixed_by_the_seed() -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -11,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from tokenizers import Tokenizer
 from transformers import AutoModel, AutoTokenizer
 
@@ -127,11 +131,51 @@ def test_the_seed_decides(configure: Configure) -> None:
     assert first != other
 
 
-def test_an_output_of_another_run_is_not_taken_over(configure: Configure) -> None:
+@pytest.mark.parametrize("key", ["seed", "learning_rate", "max_tokens"])
+def test_an_output_of_another_run_is_not_taken_over(configure: Configure, key: str) -> None:
     list(pretrain(configure(max_tokens=256)))
-    other = {**configure().encoder, "hidden_size": 16}
-    with pytest.raises(ConfigError, match="the state of another run; give another output"):
-        list(pretrain(configure(encoder=other)))
+    with pytest.raises(ConfigError, match=f"^{key}: .*another value; give another output"):
+        list(pretrain(configure(**{"max_tokens": 256, key: 3})))
+
+
+def test_a_killed_process_goes_on_where_its_last_checkpoint_stands(configure: Configure) -> None:
+    whole = list(pretrain(configure("whole")))
+    config = configure("killed")
+    program = (
+        "import os, signal, sys\n"
+        "from mawaqif.train.pretrain import PretrainConfig, pretrain\n"
+        "for step in pretrain(PretrainConfig.model_validate_json(sys.argv[1])):\n"
+        "    if step.step == 4: os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", program, config.model_dump_json()], timeout=120, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert losses(list(pretrain(config))) == losses(whole)[4:]
+
+
+def test_a_second_sitting_goes_on_from_the_encoder_of_the_first(configure: Configure) -> None:
+    """With the tokenizer and the weights, masked-word head included, of the first; only the schedule begins anew."""
+    first = configure("first", max_tokens=128 * 60)
+    learnt = list(pretrain(first))[-1].held_out
+    second = configure("second", encoder=None, initial=first.output, vocab_size=400, held_out_every=1, max_tokens=256)
+    goes_on = next(iter(pretrain(second))).held_out
+    fresh = next(iter(pretrain(configure("fresh", held_out_every=1, max_tokens=256)))).held_out
+    assert learnt is not None
+    assert goes_on is not None
+    assert fresh is not None
+    assert abs(goes_on - learnt) < 0.2 * (fresh - learnt)
+    assert (second.output / "tokenizer.json").read_bytes() == (first.output / "tokenizer.json").read_bytes()
+
+
+def test_an_initial_encoder_that_cannot_go_on(configure: Configure, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        list(pretrain(configure(encoder=None, initial=tmp_path / "none")))
+    first = configure("first", max_tokens=256)
+    list(pretrain(first))
+    (first.output / "model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(ConfigError, match="holds no masked language model"):
+        list(pretrain(configure("second", encoder=None, initial=first.output)))
+    with pytest.raises(ValidationError, match="give either encoder"):
+        configure(initial=first.output)
 
 
 @pytest.mark.parametrize("encoder", [{"model_type": "no-such"}, {"model_type": "gpt2"}, {"model_type": "roberta"}])

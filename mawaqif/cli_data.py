@@ -1,0 +1,47 @@
+"""The command line of the data room: `mawaqif data …`."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(name="data", help="Make and check annotated articles.", no_args_is_help=True)
+
+Inputs = Annotated[list[Path], typer.Argument(metavar="FILE", help="Text files, plain or xz.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Write here: .jsonl or .jsonl.gz.")]
+
+
+@app.command()
+def documents(
+    files: Inputs,
+    output: Output,
+    min_cues: Annotated[int, typer.Option(help="Least number of stance cues in an article.")] = 3,
+    limit: Annotated[int | None, typer.Option(min=1, help="So many articles of each file at most.")] = None,
+    terms: Annotated[str | None, typer.Option(help="Value of the articles' field `terms`.")] = None,
+) -> None:
+    """Pick from unlabelled text the articles that are about who stands where."""
+    from mawaqif.data.silver import pick_documents
+    from mawaqif.jsonl import write_articles
+
+    picked = (
+        article for file in files for article in islice(pick_documents([file], min_cues=min_cues, terms=terms), limit)
+    )
+    print(f"{write_articles(picked, output)} articles")
+
+
+@app.command()
+def silver(
+    tagged: Annotated[Path, typer.Argument(help="Tagged articles, JSON lines.")],
+    output: Output,
+    min_stances: Annotated[int, typer.Option(min=0, help="Leave out articles with fewer stances.")] = 1,
+) -> None:
+    """Replace the stances of tagged articles by those that a cue lexicon finds: weak supervision for training."""
+    from mawaqif.data.silver import silver as silver_articles
+    from mawaqif.jsonl import read_articles, write_articles
+    from mawaqif.labels import LabelSet
+
+    articles = silver_articles(read_articles(tagged), LabelSet.default(), min_stances)
+    print(f"{write_articles(articles, output)} articles")

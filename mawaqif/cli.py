@@ -7,8 +7,10 @@ processed), 2 the command could not run.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -138,19 +140,47 @@ def _show(articles: Iterable[Article], labels: Any) -> None:
 
 
 @app.command()
-def train(config: Path, overrides: Overrides = None) -> None:
+def train(
+    config: Path,
+    overrides: Overrides = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what the run would do.")] = False,
+) -> None:
     """Fine-tune an encoder on annotated articles (needs the extra `train`)."""
     _require_training()
-    from mawaqif.train.card import write_card
     from mawaqif.train.config import load_config
-    from mawaqif.train.export import export_onnx
     from mawaqif.train.finetune import FinetuneConfig, finetune
 
     settings = load_config(config, FinetuneConfig, overrides or [])
+    if dry_run:
+        _show_plan(settings)
+        return
     _follow(finetune(settings), "training")
-    export_onnx(settings.output)
-    write_card(settings.output, settings)
-    print(settings.output)
+    if _is_main_process():
+        from mawaqif.train.card import write_card
+        from mawaqif.train.export import export_onnx
+
+        export_onnx(settings.output)
+        write_card(settings.output, settings)
+        print(settings.output)
+
+
+def _show_plan(settings: Any) -> None:
+    import yaml
+
+    from mawaqif.train.plan import plan
+
+    found = asdict(plan(settings, int(os.environ.get("WORLD_SIZE", "1"))))
+    memory = found.pop("memory")
+    told = {
+        "configuration": settings.model_dump(mode="json", exclude={"card_notes"}),
+        "plan": {**found, "memory of one process, estimated": f"{memory / 2**30:.1f} GiB"},
+    }
+    print(yaml.safe_dump(told, allow_unicode=True, sort_keys=False), end="")
+
+
+def _is_main_process() -> bool:
+    """Whether this process does what must be done once: under `accelerate launch`, only the first of several."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 @app.command()
@@ -182,7 +212,11 @@ def _follow(progress: Iterator[Any], title: str) -> None:
     from mawaqif.train.progress import follow
 
     try:
-        follow(progress, title, errors)
+        if _is_main_process():
+            follow(progress, title, errors)
+        else:
+            for _ in progress:
+                pass
     except KeyboardInterrupt:
         errors.print("stopped; the same command goes on from the last checkpoint")
         sys.exit(130)

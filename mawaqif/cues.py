@@ -242,7 +242,8 @@ def _mentions(article: Article, sentence: list[_Word], positions: range) -> Iter
         seen.add(number)
         mention = article.mentions[number]
         covered = [i for i, word in enumerate(sentence) if word.mention == number]
-        yield _Near(mention.entity, mention.type, covered[0], covered[-1])
+        if mention.entity is not None:
+            yield _Near(mention.entity, mention.type, covered[0], covered[-1])
 
 
 def _other(stance: str, labels: LabelSet) -> str:

@@ -185,7 +185,8 @@ class Pairs:
 
     entities: article-level entity ids, AUTHOR first; mask [entities, tokens]: tokens of the entity's mentions (for
     AUTHOR the [CLS] token); types [entities]: index into `labels.types`, AUTHOR is `len(labels.types)`; distance
-    [entities, tokens]: bucket of each token's signed distance to the entity; pairs [pairs, 2]: holder and target.
+    [entities, tokens]: bucket of each token's signed distance to the entity (the middle one for AUTHOR); pairs
+    [pairs, 2]: holder and target.
     """
 
     entities: list[str]
@@ -216,7 +217,9 @@ def pairs_of(article: Article, encoded: Encoded, window: Span, labels: LabelSet)
     holds = [True, *(labels.types[t].holder for t in type_of.values())]
     receives = [False, *(labels.types[t].target for t in type_of.values())]
     pairs = [(h, t) for h in range(len(ids)) if holds[h] for t in range(len(ids)) if receives[t] and h != t]
-    return Pairs(ids, mask, types, _distances(mask), np.array(pairs, dtype=np.int64).reshape(-1, 2))
+    distance = _distances(mask)
+    distance[0] = DISTANCE_BUCKETS // 2  # the author is everywhere
+    return Pairs(ids, mask, types, distance, np.array(pairs, dtype=np.int64).reshape(-1, 2))
 
 
 def _distances(mask: Bools) -> Ints:

@@ -56,9 +56,11 @@ class StanceHead(nn.Module):
         self.stance = nn.Linear(2 * width, stances)
         self.voice = nn.Linear(2 * width, voices)
         self.evidence_bias = nn.Parameter(torch.zeros(1))
-        for bias in self.distance_bias:
-            nn.init.zeros_(cast(nn.Embedding, bias).weight)
-        with torch.no_grad():  # most pairs have no stance: begin there
+        away = (torch.arange(DISTANCE_BUCKETS) - DISTANCE_BUCKETS // 2).abs()
+        with torch.no_grad():
+            for bias in self.distance_bias:  # what is said of somebody stands near
+                cast(nn.Embedding, bias).weight.copy_(-0.3 * away[:, None].expand(-1, heads))
+            # Most pairs have no stance: begin there.
             self.stance.bias.copy_(torch.tensor([3.0, *[0.0] * (stances - 1)]))
 
     def forward(
@@ -133,6 +135,23 @@ class JointModel(nn.Module):
         """ids, mask [batch, tokens] → hidden states [batch, tokens, hidden], mention logits [batch, tokens, tags]."""
         hidden: Tensor = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
         return hidden, self.mentions(hidden)
+
+    def forward(self, batch: dict[str, Tensor], sentences: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:
+        """All logits of a training step: `tags`, `stance`, `voice`, `evidence`, and `ner.<scheme>` of each NER set.
+
+        `batch` is what `mawaqif.train.examples.collate` makes; `sentences` has `ids` and `mask` [sentences, tokens] by
+        scheme. A scheme without a head of its own is read by the mention head.
+        """
+        hidden, tags = self.encode(batch["ids"], batch["mask"])
+        stance, voice, evidence = self.stances(
+            hidden, batch["mask"], batch["entity_mask"], batch["types"], batch["distance"], batch["pairs"]
+        )
+        outputs = {"tags": tags, "stance": stance, "voice": voice, "evidence": evidence}
+        for scheme, part in sentences.items():
+            states = self.encoder(input_ids=part["ids"], attention_mask=part["mask"]).last_hidden_state
+            head = self.schemes[scheme] if scheme in self.schemes else self.mentions  # noqa: SIM401 (no dict)
+            outputs[f"ner.{scheme}"] = head(states)
+        return outputs
 
     def save(self, directory: str | Path, tokenizer: Tokenizer) -> None:
         """Writes the model directory; weights as 16-bit floats, without the heads of other schemes."""

@@ -6,6 +6,7 @@ two ways out. Code in a model directory is never run and pickled weights are nev
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,11 +24,28 @@ from mawaqif.saved import CONFIG, EMBEDDED, open_model
 HUB_SECONDS = 5.0  # to answer whether a model is there; transformers alone would retry for half a minute
 
 
-def load_encoder(name: str) -> tuple[PreTrainedModel, Tokenizer]:
+def load_encoder(name: str, dropout: float | None = None) -> tuple[PreTrainedModel, Tokenizer]:
     """The encoder called `name` ("embedded", a directory, or a hub id), in fp32, and its fast tokenizer.
 
-    Raises ConfigError where it cannot be had, ModelError where it is a damaged mawaqif model.
+    `dropout`, if given, takes the place of every dropout rate of its configuration. Raises ConfigError where it
+    cannot be had, ModelError where it is a damaged mawaqif model.
     """
+    encoder, tokenizer = _load(name)
+    return (encoder if dropout is None else with_dropout(encoder, dropout)), tokenizer
+
+
+def with_dropout(encoder: PreTrainedModel, rate: float) -> PreTrainedModel:
+    """The same encoder with every dropout rate of its configuration at `rate`."""
+    config = copy.deepcopy(encoder.config)
+    for key, value in config.to_dict().items():
+        if isinstance(value, float) and ("dropout" in key or key.endswith("dropout_prob")) and "classifier" not in key:
+            setattr(config, key, rate)
+    changed = type(encoder)(config)
+    changed.load_state_dict(encoder.state_dict())
+    return changed
+
+
+def _load(name: str) -> tuple[PreTrainedModel, Tokenizer]:
     directory = _directory(name)
     if directory.is_dir():
         if _is_joint_model(directory / CONFIG):
@@ -102,6 +120,8 @@ def _from_pretrained(name: str, source: str, *, local: bool) -> tuple[PreTrained
         raise _cannot(name, "it has no tokenizer.json")
     backend.no_padding()
     backend.no_truncation()
+    if getattr(model, "pooler", None) is not None:
+        model.pooler.requires_grad_(False)  # never read; parallel training waits for every gradient
     return model.float(), backend
 
 

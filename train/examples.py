@@ -22,8 +22,7 @@ from mawaqif.encoding import Bools, Ints, Pairs, encode, pad_pairs, pad_windows,
 from mawaqif.errors import ConfigError, InputError
 from mawaqif.jsonl import read_articles, read_lines
 from mawaqif.labels import LabelSet
-
-IGNORED = -100
+from mawaqif.train.objective import IGNORED
 
 
 @dataclass(frozen=True)

@@ -1,42 +1,48 @@
 """Fine-tunes an encoder on annotated articles for mentions and stances together, and saves a model directory.
 
-Read top to bottom: configuration, data, losses, loop, scoring, saving. Each step takes a batch of article windows
-(mentions and every allowed ordered pair of their gold entities) and, where public NER sets are given, a batch of their
-sentences through a head of their own or through a map of their labels to ours. The best epoch by dev score is kept.
-The loop is a generator that yields progress; printing lives outside. An interrupted run resumes from its last epoch.
+Read top to bottom: configuration, setup, loop, one update, state. Each step takes a batch of article windows (mentions
+and every allowed ordered pair of their gold entities) and, where public NER sets are given, a batch of their sentences
+through a head of their own or through a map of their labels to ours. The best epoch by dev score is kept. The loop is a
+generator that yields progress; printing lives outside. An interrupted or killed run goes on from its last checkpoint as
+if nothing had happened.
 
     mawaqif train configs/default.yaml output=runs/model
+    accelerate launch -m mawaqif.cli train configs/default.yaml output=runs/model       # several GPUs or processes
 """
 
 from __future__ import annotations
 
 import json
 import math
-import random
+import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from accelerate import Accelerator
-from accelerate.utils import set_seed
+from accelerate.utils import broadcast_object_list, send_to_device, set_seed
 from pydantic import Field, model_validator
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from mawaqif.article import Article
-from mawaqif.encoding import pad_windows, special_ids
 from mawaqif.errors import ConfigError
 from mawaqif.labels import LabelSet
 from mawaqif.model import JointModel
+from mawaqif.train.adapters import add_adapters, merged
+from mawaqif.train.batching import Batches, Step
+from mawaqif.train.checkpoints import Interrupt, interruptible, load_state, same_run, save_state
 from mawaqif.train.config import Section
 from mawaqif.train.encoders import load_encoder, take_heads
-from mawaqif.train.examples import Example, Sentence, collate, load_articles, load_sentences, make_examples
+from mawaqif.train.examples import Example, Sentence, load_articles, load_sentences, make_examples
+from mawaqif.train.objective import loss_sums
 from mawaqif.train.scores import dev_scores
+
+CHECKPOINT = "training.pt"
 
 
 class NerSet(Section):
@@ -77,24 +83,47 @@ class Model(Section):
         return self
 
 
+class Lora(Section):
+    """Low-rank adapters in place of full fine-tuning (Hu et al. 2021); needs the package peft."""
+
+    rank: int = Field(16, ge=1)
+    alpha: int = Field(32, ge=1)
+    dropout: float = Field(0.05, ge=0, lt=1)
+    targets: list[str] | None = None
+
+
 class Training(Section):
     epochs: int = Field(10, ge=1)
+    patience: int | None = Field(None, ge=1)
     batch_articles: int = Field(8, ge=1)
     batch_sentences: int = Field(32, ge=1)
+    gradient_accumulation: int = Field(1, ge=1)
     learning_rate: float = Field(3e-4, gt=0)
     head_learning_rate: float = Field(1e-3, gt=0)
+    layer_decay: float = Field(1.0, gt=0, le=1)
     weight_decay: float = Field(0.01, ge=0)
     warmup: float = Field(0.1, ge=0, lt=1)
+    head_dropout: float = Field(0.1, ge=0, lt=1)
+    encoder_dropout: float | None = Field(None, ge=0, lt=1)
+    word_dropout: float = Field(0.0, ge=0, lt=1)
     mention_weight: float = Field(1.0, ge=0)
     ner_weight: float = Field(1.0, ge=0)
-    stance_weight: float = Field(1.0, ge=0)
+    stance_weight: float = Field(0.1, ge=0)
     evidence_weight: float = Field(0.5, ge=0)
     voice_weight: float = Field(0.2, ge=0)
     positive_weight: float = Field(2.0, gt=0)
     label_smoothing: float = Field(0.0, ge=0, lt=1)
-    gradient_accumulation: int = Field(1, ge=1)
-    precision: str = Field("no", pattern="^(no|bf16|fp16)$")
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    gradient_checkpointing: bool = False
+    lora: Lora | None = None
+    checkpoint_minutes: float = Field(5.0, ge=0)
+    log_with: Literal["tensorboard", "trackio", "wandb"] | None = None
     seed: int = 0
+
+    def weight(self, task: str) -> float:
+        """The weight of a task's loss."""
+        weight: float = getattr(self, f"{task.partition('.')[0]}_weight")
+        return weight
 
 
 class FinetuneConfig(Section):
@@ -109,7 +138,7 @@ class FinetuneConfig(Section):
 
 @dataclass(frozen=True)
 class Progress:
-    """One step, or (with `scores`) the end of an epoch. `losses` are means over the epoch so far."""
+    """One update, or (with `scores`) the end of an epoch. `losses` are means over the epoch so far."""
 
     step: int
     steps: int
@@ -132,6 +161,19 @@ class Run:
     dev: list[Article]
     sentences: dict[str, list[Sentence]]
 
+    def batches(self, processes: int = 1) -> Batches:
+        training = self.config.training
+        return Batches(
+            self.train,
+            self.sentences,
+            self.tokenizer,
+            batch_articles=training.batch_articles,
+            batch_sentences=training.batch_sentences,
+            steps=training.gradient_accumulation * processes,
+            word_dropout=training.word_dropout,
+            seed=training.seed,
+        )
+
 
 def setup(config: FinetuneConfig) -> Run:
     """Reads data and encoder and builds the model. Raises ConfigError or InputError before anything is trained."""
@@ -139,139 +181,172 @@ def setup(config: FinetuneConfig) -> Run:
     articles = [a for path in config.data.train for a in load_articles(path, labels, config.data.terms)]
     if not articles:
         raise ConfigError(f"data.train: no article with terms {config.data.terms}; widen data.terms or leave it out")
-    encoder, tokenizer = load_encoder(config.model.encoder)
+    encoder, tokenizer = load_encoder(config.model.encoder, config.training.encoder_dropout)
     positions = getattr(encoder.config, "max_position_embeddings", config.model.max_tokens)
     if config.model.max_tokens > positions:
         raise ConfigError(f"model.max_tokens = {config.model.max_tokens}: the encoder has only {positions} positions")
     sets = [(s.path, s.scheme, s.map, s.share, s.where) for s in config.data.ner]
     sentences, tags = load_sentences(sets, labels, tokenizer, config.model.max_tokens)
-    settings = config.model.model_dump(exclude={"encoder"})
     torch.manual_seed(config.training.seed)
-    model = JointModel(encoder, labels, settings, {scheme: len(names) for scheme, names in tags.items()})
+    model = JointModel(
+        encoder, labels, config.model.model_dump(exclude={"encoder"}), {s: len(t) for s, t in tags.items()}
+    )
+    model.stances.dropout.p = config.training.head_dropout
     take_heads(model, config.model.encoder)
-    return Run(
-        config,
-        labels,
-        tokenizer,
-        model,
-        make_examples(articles, tokenizer, labels, config.model.max_tokens),
-        load_articles(config.data.dev, labels, None),
-        sentences,
-    )
+    if config.training.gradient_checkpointing:
+        save_memory(encoder)
+    if config.training.lora:
+        add_adapters(model, **config.training.lora.model_dump())
+    examples = make_examples(articles, tokenizer, labels, config.model.max_tokens)
+    return Run(config, labels, tokenizer, model, examples, load_articles(config.data.dev, labels, None), sentences)
 
 
-def losses(
-    model: JointModel, batch: dict[str, Tensor], training: Training, extra: dict[str, dict[str, Tensor]]
-) -> dict[str, Tensor]:
-    """The weighted loss of each task on one batch (see `collate` for the batch's tensors)."""
-    hidden, tags = model.encode(batch["ids"], batch["mask"])
-    result = {"mention": training.mention_weight * mean_loss(tags, batch["tags"], training.label_smoothing)}
-    stance, voice, evidence = model.stances(
-        hidden, batch["mask"], batch["entity_mask"], batch["types"], batch["distance"], batch["pairs"]
-    )
-    weights = torch.full((stance.shape[-1],), training.positive_weight, device=stance.device)
-    weights[0] = 1.0
-    gold = batch["stance"]
-    positive = gold > 0
-    pair_loss = F.cross_entropy(stance.float().flatten(0, 1), gold.flatten(), weights, reduction="sum")
-    # A sum over pairs per positive pair: articles with many entities, hence many empty pairs, do not drown the stances.
-    result["stance"] = training.stance_weight * pair_loss / (training.positive_weight * positive.sum().clamp(min=1))
-    if positive.any():
-        result["voice"] = training.voice_weight * mean_loss(voice[positive], batch["voice"][positive])
-        result["evidence"] = training.evidence_weight * evidence_loss(
-            evidence[positive].float(), batch["evidence"][positive], batch["mask"], positive
-        )
-    for scheme, sentences in extra.items():
-        states = model.encoder(input_ids=sentences["ids"], attention_mask=sentences["mask"]).last_hidden_state
-        head = model.schemes[scheme] if scheme in model.schemes else model.mentions  # noqa: SIM401 (no dict)
-        result[f"ner.{scheme}"] = training.ner_weight * mean_loss(head(states), sentences["tags"])
-    return result
-
-
-def mean_loss(logits: Tensor, gold: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Mean cross-entropy where gold [...] is not -100, and 0 (PyTorch: NaN) where it is -100 throughout."""
-    total = F.cross_entropy(logits.float().flatten(0, -2), gold.flatten(), reduction="sum", label_smoothing=smoothing)
-    return total / (gold != -100).sum().clamp(min=1)
-
-
-def evidence_loss(evidence: Tensor, gold: Tensor, mask: Tensor, positive: Tensor) -> Tensor:
-    """Attention on the gold words (cross-entropy with their uniform distribution) plus each token's yes or no.
-
-    evidence, gold [positive pairs, tokens]. Pairs without annotated evidence are left out.
-    """
-    known = gold.any(-1, keepdim=True)
-    valid = mask.bool()[:, None].expand(-1, positive.shape[1], -1)[positive] & known
-    share = gold.float() / gold.sum(-1, keepdim=True).clamp(min=1)
-    attention = -(share * evidence.masked_fill(~valid, -1e4).log_softmax(-1)).sum() / known.sum().clamp(min=1)
-    yes_no = F.binary_cross_entropy_with_logits(evidence, gold.float(), reduction="none")
-    return attention + yes_no[valid].sum() / gold.sum().clamp(min=1)
+def save_memory(encoder: Any) -> None:
+    """Activations are computed again in the backward pass instead of kept (transformers changed the name)."""
+    enable = getattr(encoder, "activation_checkpointing_enable", None) or encoder.gradient_checkpointing_enable
+    enable()
 
 
 def finetune(config: FinetuneConfig) -> Iterator[Progress]:
     """Trains, yields progress, and leaves the best model by dev score in `config.output`."""
+    accelerator = Accelerator(
+        mixed_precision=config.training.precision,
+        log_with=config.training.log_with,
+        project_dir=config.output,
+    )
     set_seed(config.training.seed)
     run = setup(config)
-    yield from fit(run)
+    if accelerator.is_main_process:
+        free = {"output": True, "card_notes": True, "training": {"checkpoint_minutes", "log_with"}}
+        files = [*config.data.train, config.data.dev, *(each.path for each in config.data.ner)]
+        same_run(config.output, config.model_dump(mode="json", exclude=free), files)  # type: ignore[arg-type]
+    accelerator.wait_for_everyone()
+    with interruptible() as interrupt:
+        yield from fit(run, accelerator, interrupt)
 
 
-def fit(run: Run) -> Iterator[Progress]:
+def fit(run: Run, accelerator: Accelerator, interrupt: Interrupt) -> Iterator[Progress]:
+    """The loop, on one process or, under `accelerate launch`, on each of several."""
     training, output = run.config.training, run.config.output
-    output.mkdir(parents=True, exist_ok=True)
-    accelerator = Accelerator(mixed_precision=training.precision)
-    model = run.model.to(accelerator.device)
-    optimizer = accelerator.prepare(build_optimizer(model, training))
-    per_epoch = math.ceil(len(run.train) / training.batch_articles)
-    updates = training.epochs * math.ceil(per_epoch / training.gradient_accumulation)
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda u: schedule(u / updates, training.warmup))
-    state = output / "training"
-    first, best = resume(state, model, optimizer, scheduler)
-    started, done = time.monotonic(), 0
-    for epoch in range(first, training.epochs):
-        torch.manual_seed(1000 * training.seed + epoch + 1)  # a resumed run drops out what an uninterrupted one does
+    accelerator.init_trackers("mawaqif", run.config.model_dump(mode="json", exclude={"card_notes"}))
+    batches = run.batches(accelerator.num_processes)
+    updates = training.epochs * len(batches)
+    model, optimizer = accelerator.prepare(run.model, build_optimizer(run.model, training))
+    scheduler = torch.optim.lr_scheduler.LambdaLR(
+        optimizer.optimizer, lambda update: schedule(update / updates, training.warmup)
+    )
+    state = State(accelerator, run.model, optimizer, scheduler)
+    state.load(output / CHECKPOINT)
+    started, first_step = time.monotonic(), state.epoch * len(batches) + state.update
+    last_save = started
+    for epoch in range(state.epoch, training.epochs):
+        if training.patience and state.waited >= training.patience:
+            break
         model.train()
-        sums: dict[str, float] = {}
-        for number, (batch, extra) in enumerate(batches(run, epoch)):
-            first_of_update = number - number % training.gradient_accumulation
-            together = min(training.gradient_accumulation, per_epoch - first_of_update)
-            parts = to_device((batch, extra), accelerator.device)
-            with accelerator.autocast():
-                by_task = losses(model, parts[0], training, parts[1])
-            accelerator.backward(sum(by_task.values()) / together)
-            if number + 1 == first_of_update + together:
-                accelerator.clip_grad_norm_(model.parameters(), 1.0)
-                optimizer.step()
-                scheduler.step()
-                optimizer.zero_grad()
-            done += 1
-            for task, value in by_task.items():
-                sums[task] = sums.get(task, 0.0) + value.item()
-            step, steps = epoch * per_epoch + number + 1, training.epochs * per_epoch
-            left = (steps - step) * (time.monotonic() - started) / done
-            yield Progress(step, steps, epoch, {task: total / (number + 1) for task, total in sums.items()}, left)
-        scores = dev_scores(model, run.tokenizer, run.dev, run.labels, accelerator.device)
-        is_best = scores["selection"] > best
+        step, left = epoch * len(batches) + state.update, 0.0
+        for parts in batches.epoch(epoch, state.update):
+            seed = training.seed * 1_000_003 + epoch * len(batches) + state.update
+            state.add(update(accelerator, model, optimizer, parts, training, seed))
+            scheduler.step()
+            state.update += 1
+            step = epoch * len(batches) + state.update
+            left = (updates - step) * (time.monotonic() - started) / (step - first_step)
+            if interrupt.asked or time.monotonic() - last_save >= 60 * training.checkpoint_minutes:
+                state.save(output / CHECKPOINT)
+                last_save = time.monotonic()
+            if interrupt.asked:
+                raise KeyboardInterrupt
+            accelerator.log(state.losses(), step)
+            yield Progress(step, updates, epoch, state.losses(), left)
+        scores = shared(
+            accelerator, lambda: dev_scores(run.model, run.tokenizer, run.dev, run.labels, accelerator.device)
+        )
+        is_best = scores["selection"] > state.best
         if is_best and accelerator.is_main_process:
-            best = scores["selection"]
-            model.settings["min_score"] = scores["min_score"]
-            model.save(output, run.tokenizer)
-            (output / "scores.json").write_text(json.dumps({"epoch": epoch, **scores}, indent=2) + "\n")
-        progress = Progress(step, steps, epoch, {t: v / per_epoch for t, v in sums.items()}, left, scores, is_best)
-        with (output / "metrics.jsonl").open("a", encoding="utf-8") as metrics:
-            metrics.write(json.dumps(asdict(progress)) + "\n")
-        checkpoint(state, model, optimizer, scheduler, epoch + 1, best)
+            save_best(run, epoch, scores)
+        accelerator.log({f"dev/{name}": value for name, value in scores.items()}, step)
+        progress = Progress(step, updates, epoch, state.losses(), left, scores, is_best)
+        if accelerator.is_main_process:
+            with (output / "metrics.jsonl").open("a", encoding="utf-8") as metrics:
+                metrics.write(json.dumps(asdict(progress)) + "\n")
+        state.next_epoch(scores["selection"])
+        state.save(output / CHECKPOINT)
         yield progress
+    accelerator.end_training()
+
+
+def update(
+    accelerator: Accelerator, model: Any, optimizer: Any, parts: list[Step], training: Training, seed: int
+) -> dict[str, tuple[float, int]]:
+    """One update from the batches of all processes: each task's summed loss and count, over all of them.
+
+    A process takes every n-th batch. Where there are fewer batches than its turns, it runs the first one again for
+    nothing, since all processes must meet in the backward pass.
+    """
+    rank, processes = accelerator.process_index, accelerator.num_processes
+    counts = {task: sum(part.counts[task] for part in parts) for task in parts[0].counts}
+    sums = {task: torch.zeros((), device=accelerator.device) for task in counts}
+    turns = -(-len(parts) // processes)
+    for turn in range(turns):
+        place = turn * processes + rank
+        articles, sentences, _ = parts[place] if place < len(parts) else parts[0]
+        torch.manual_seed(seed * 997 + place)  # what drops out depends on the batch alone, not on who runs it and when
+        articles, sentences = send_to_device((articles, sentences), accelerator.device)
+        last = nullcontext() if turn == turns - 1 else accelerator.no_sync(model)
+        with last:
+            with accelerator.autocast():
+                outputs = model(articles, sentences)
+                found = loss_sums(
+                    outputs,
+                    articles,
+                    sentences,
+                    positive_weight=training.positive_weight,
+                    label_smoothing=training.label_smoothing,
+                )
+            real = 1.0 if place < len(parts) else 0.0
+            loss = sum(training.weight(task) * found[task] / max(1, counts[task]) for task in found)
+            accelerator.backward(loss * real * processes)  # processes: their gradients are averaged
+        for task, value in found.items():
+            sums[task] += real * value.detach().float()
+    accelerator.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+    total = accelerator.reduce(torch.stack(list(sums.values())))
+    return {task: (value, counts[task]) for task, value in zip(sums, total.tolist(), strict=True)}
+
+
+def shared(accelerator: Accelerator, compute: Callable[[], dict[str, float]]) -> dict[str, float]:
+    """What the main process computes, on every process."""
+    box = [compute() if accelerator.is_main_process else {}]
+    return cast(dict[str, float], broadcast_object_list(box)[0])
+
+
+def save_best(run: Run, epoch: int, scores: dict[str, float]) -> None:
+    run.model.settings["min_score"] = scores["min_score"]
+    merged(run.model).save(run.config.output, run.tokenizer)
+    (run.config.output / "scores.json").write_text(json.dumps({"epoch": epoch, **scores}, indent=2) + "\n")
 
 
 def build_optimizer(model: JointModel, training: Training) -> torch.optim.Optimizer:
-    """AdamW: the encoder at one rate, the new heads at another, no decay on biases and norms."""
+    """AdamW: the encoder at one rate, lower toward its first layers, the heads at another; no decay on vectors."""
+    layers = model.encoder.config.num_hidden_layers
     groups: dict[tuple[float, float], list[Tensor]] = {}
     for name, parameter in model.named_parameters():
-        rate = training.learning_rate if name.startswith("encoder.") else training.head_learning_rate
-        decay = training.weight_decay if parameter.ndim > 1 else 0.0
-        groups.setdefault((rate, decay), []).append(parameter)
+        if not parameter.requires_grad:
+            continue
+        rate = training.head_learning_rate
+        if name.startswith("encoder."):
+            rate = training.learning_rate * training.layer_decay ** (layers - depth(name, layers))
+        groups.setdefault((rate, training.weight_decay if parameter.ndim > 1 else 0.0), []).append(parameter)
     return torch.optim.AdamW(
         [{"params": p, "lr": rate, "weight_decay": decay} for (rate, decay), p in groups.items()], fused=True
     )
+
+
+def depth(name: str, layers: int) -> int:
+    """How many layers lie below a parameter, its own included: 0 for embeddings, `layers` behind the last."""
+    found = re.search(r"\.layers?\.(\d+)\.", name)
+    return int(found[1]) + 1 if found else 0 if "embed" in name else layers
 
 
 def schedule(done: float, warmup: float) -> float:
@@ -281,58 +356,39 @@ def schedule(done: float, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (done - warmup) / (1 - warmup))))
 
 
-def batches(run: Run, epoch: int) -> Iterator[tuple[dict[str, Tensor], dict[str, dict[str, Tensor]]]]:
-    """One epoch of article batches, each with a batch of sentences of every NER scheme; fixed by (seed, epoch)."""
-    training = run.config.training
-    order = random.Random(f"{training.seed} {epoch}")
-    examples = order.sample(run.train, len(run.train))
-    ids = special_ids(run.tokenizer)
-    for start in range(0, len(examples), training.batch_articles):
-        extra = {
-            scheme: collate_sentences(order.choices(pool, k=training.batch_sentences), ids)
-            for scheme, pool in run.sentences.items()
-        }
-        yield collate(examples[start : start + training.batch_articles], ids), extra
+class State:
+    """Where a run stands: the next update, the epoch's losses so far, the best score, and the tensors of all parts."""
 
+    def __init__(self, accelerator: Accelerator, model: JointModel, optimizer: Any, scheduler: Any) -> None:
+        self.accelerator = accelerator
+        self.parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
+        if accelerator.scaler is not None:
+            self.parts["scaler"] = accelerator.scaler
+        self.epoch, self.update, self.waited, self.best = 0, 0, 0, -1.0
+        self.sums: dict[str, tuple[float, int]] = {}
 
-def collate_sentences(sentences: Sequence[Sentence], ids: dict[str, int]) -> dict[str, Tensor]:
-    """Pads NER sentences: ids, mask and tags [sentences, tokens]; -100 where no tag is scored."""
-    inputs, mask = pad_windows([s.ids for s in sentences], ids)
-    tags = np.full_like(inputs, -100)
-    for row, sentence in enumerate(sentences):
-        tags[row, 1 : len(sentence.tags) + 1] = sentence.tags
-    return {"ids": torch.from_numpy(inputs), "mask": torch.from_numpy(mask), "tags": torch.from_numpy(tags)}
+    def add(self, found: dict[str, tuple[float, int]]) -> None:
+        for task, (value, number) in found.items():
+            before = self.sums.get(task, (0.0, 0))
+            self.sums[task] = (before[0] + value, before[1] + number)
 
+    def losses(self) -> dict[str, float]:
+        return {task: value / max(1, number) for task, (value, number) in self.sums.items()}
 
-def to_device(value: Any, device: torch.device) -> Any:
-    if isinstance(value, Tensor):
-        return value.to(device)
-    if isinstance(value, dict):
-        return {key: to_device(item, device) for key, item in value.items()}
-    return tuple(to_device(item, device) for item in value)
+    def next_epoch(self, score: float) -> None:
+        self.epoch, self.update, self.sums = self.epoch + 1, 0, {}
+        self.best, self.waited = (score, 0) if score > self.best else (self.best, self.waited + 1)
 
+    def save(self, path: Path) -> None:
+        if self.accelerator.is_main_process:
+            place = {key: getattr(self, key) for key in ("epoch", "update", "waited", "best", "sums")}
+            save_state({**place, **{name: part.state_dict() for name, part in self.parts.items()}}, path)
+        self.accelerator.wait_for_everyone()
 
-def checkpoint(path: Path, model: JointModel, optimizer: Any, scheduler: Any, epoch: int, best: float) -> None:
-    """Saves the run's state beside `<path>.pt` and moves it into place."""
-    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict()}
-    temporary = path.with_suffix(".tmp")
-    torch.save({**state, "epoch": epoch, "best": best}, temporary)
-    temporary.replace(path.with_suffix(".pt"))
-
-
-def resume(path: Path, model: JointModel, optimizer: Any, scheduler: Any) -> tuple[int, float]:
-    """Loads the state of an interrupted run, if there is one: the epoch to go on with and the best score so far.
-
-    Raises ConfigError where the state is that of another model.
-    """
-    file = path.with_suffix(".pt")
-    if not file.exists():
-        return 0, -1.0
-    state = torch.load(file, weights_only=True, map_location="cpu")
-    try:
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-    except (RuntimeError, ValueError) as error:
-        raise ConfigError(f"{file}: is the state of another run; give another output, or delete the file") from error
-    scheduler.load_state_dict(state["scheduler"])
-    return int(state["epoch"]), float(state["best"])
+    def load(self, path: Path) -> None:
+        state = load_state(path)
+        if state is not None:
+            for name, part in self.parts.items():
+                part.load_state_dict(state[name])
+            for key in ("epoch", "update", "waited", "best", "sums"):
+                setattr(self, key, state[key])

@@ -13,6 +13,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,16 +21,20 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerFast
 
 from mawaqif.data.documents import read_documents
 from mawaqif.errors import ConfigError, InputError
+from mawaqif.train.checkpoints import interruptible, load_state, same_run, save_state
 from mawaqif.train.config import Section
 from mawaqif.train.corpus import Tokens, mask_whole_words, pack, shuffled
 from mawaqif.train.encoders import quiet
 from mawaqif.train.tokenizer import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNK, train_tokenizer
+
+CHECKPOINT = "checkpoint.pt"
 
 
 class Source(Section):
@@ -89,28 +94,14 @@ class Progress:
 
 def pretrain(config: PretrainConfig) -> Iterator[Progress]:
     """Runs (or resumes) the whole pre-training, yielding one Progress a step; the encoder lies in `config.output`."""
-    config.output.mkdir(parents=True, exist_ok=True)
-    same_run(config)
+    free = {"output", "held_out_every", "checkpoint_minutes", "compile"}  # may change between two sittings
+    same_run(config.output, config.model_dump(mode="json", exclude=free), [source.path for source in config.sources])
     accelerator = Accelerator()
     torch.manual_seed(config.seed)
     tokenizer, tokens = prepare_text(config)
     model = build_model(config, tokenizer)
     yield from fit(config, accelerator, model, tokenizer, tokens)
     save_encoder(model, tokenizer, config.output)
-
-
-def same_run(config: PretrainConfig) -> None:
-    """Keeps the settings in `run.json`, and refuses to go on in the output of a run with other ones."""
-    path = config.output / "run.json"
-    free = {"output", "held_out_every", "checkpoint_minutes", "compile"}  # may change between two sittings
-    settings = config.model_dump(mode="json", exclude=free)
-    if path.exists():
-        earlier = json.loads(path.read_text(encoding="utf-8"))
-        if changed := [key for key, value in settings.items() if earlier.get(key) != value]:
-            raise ConfigError(
-                f"{changed[0]}: {config.output} holds a run with another value; give another output, or empty this one"
-            )
-    path.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
 def prepare_text(config: PretrainConfig) -> tuple[Tokenizer, Tokens]:
@@ -232,6 +223,12 @@ class MasterOptimizer:
             optimizer.load_state_dict(saved)
 
 
+@lru_cache(maxsize=4)
+def permutation(seed: int, context: int, length: int) -> NDArray[np.int64]:
+    """The order of the sequences of one context length. Shape [length]."""
+    return np.random.default_rng([seed, context]).permutation(length)
+
+
 class Batches:
     """Masked batches as a pure function of the step: inputs [batch, context], chosen positions, their ids."""
 
@@ -262,7 +259,7 @@ class Batches:
         rows = max(1, self.config.batch_tokens // context)
         per_epoch = len(source) // context
         wanted = np.arange(step * rows, (step + 1) * rows)
-        order = np.random.default_rng([self.config.seed, context]).permutation(per_epoch)
+        order = permutation(self.config.seed, context, per_epoch)
         starts = order[wanted % per_epoch] * context
         ids = np.stack([source[s : s + context] for s in starts]).astype(np.int64)
         rng = np.random.default_rng([self.config.seed if seed is None else seed, step])
@@ -276,10 +273,14 @@ def fit(
     batches = Batches(config, tokenizer, tokens)
     model.to(accelerator.device).train()
     optimizer = MasterOptimizer(model, config)
-    step, used = load_checkpoint(config.output, optimizer)
+    step, used = 0, 0
+    if state := load_state(config.output / CHECKPOINT):
+        optimizer.load_state_dict(state)
+        step, used = state["step"], state["tokens"]
+    keep_metrics(config.output / "metrics.jsonl", step)
     encoder = torch.compile(model.base_model, dynamic=False) if config.compile else model.base_model
     started, last_save, session_tokens = time.monotonic(), time.monotonic(), 0
-    with (config.output / "metrics.jsonl").open("a", encoding="utf-8") as metrics:
+    with interruptible() as interrupt, (config.output / "metrics.jsonl").open("a", encoding="utf-8") as metrics:
         while step < batches.steps:
             inputs, chosen, targets = (t.to(accelerator.device) for t in batches.at(step))
             torch.manual_seed(config.seed * 1_000_003 + step)  # a resumed run drops out what an uninterrupted one does
@@ -296,10 +297,20 @@ def fit(
             progress = Progress(step, batches.steps, used, loss.item(), rate, speed, left, held)
             metrics.write(json.dumps(asdict(progress)) + "\n")
             metrics.flush()
-            if time.monotonic() - last_save > 60 * config.checkpoint_minutes or step == batches.steps:
-                save_checkpoint(config.output, optimizer, step, used)
+            due = time.monotonic() - last_save > 60 * config.checkpoint_minutes
+            if due or interrupt.asked or step == batches.steps:
+                save_state({"step": step, "tokens": used, **optimizer.state_dict()}, config.output / CHECKPOINT)
                 last_save = time.monotonic()
+            if interrupt.asked:
+                raise KeyboardInterrupt
             yield progress
+
+
+def keep_metrics(path: Path, step: int) -> None:
+    """Drops the lines after `step`, which a killed run wrote after its last checkpoint and the run will write again."""
+    if path.exists():
+        lines = path.read_text(encoding="utf-8").splitlines()[:step]
+        path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
 
 
 def schedule(done: float, warmup: float, decay: float) -> float:
@@ -334,22 +345,6 @@ def held_out_loss(model: PreTrainedModel, encoder: Any, batches: Batches, step: 
     ]
     model.train()
     return sum(losses) / len(losses)
-
-
-def save_checkpoint(directory: Path, optimizer: MasterOptimizer, step: int, tokens: int) -> None:
-    """Writes `checkpoint.pt` beside and moves it into place, so a kill leaves the last good one."""
-    temporary = directory / "checkpoint.pt.tmp"
-    torch.save({"step": step, "tokens": tokens, **optimizer.state_dict()}, temporary)
-    temporary.replace(directory / "checkpoint.pt")
-
-
-def load_checkpoint(directory: Path, optimizer: MasterOptimizer) -> tuple[int, int]:
-    path = directory / "checkpoint.pt"
-    if not path.exists():
-        return 0, 0
-    state = torch.load(path, weights_only=True, map_location="cpu")
-    optimizer.load_state_dict(state)
-    return int(state["step"]), int(state["tokens"])
 
 
 def save_encoder(model: PreTrainedModel, tokenizer: Tokenizer, directory: Path) -> None:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -10,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate import Accelerator
 
 from mawaqif.article import Article
 from mawaqif.errors import ConfigError, InputError
@@ -17,7 +23,8 @@ from mawaqif.jsonl import read_articles, write_articles
 from mawaqif.labels import LabelSet
 from mawaqif.model import JointModel
 from mawaqif.saved import open_model
-from mawaqif.train.finetune import FinetuneConfig, Progress, evidence_loss, finetune, mean_loss, schedule, setup
+from mawaqif.train.checkpoints import Interrupt
+from mawaqif.train.finetune import FinetuneConfig, Progress, build_optimizer, finetune, fit, schedule, setup
 from mawaqif.train.scores import dev_scores
 
 Configure = Callable[..., FinetuneConfig]
@@ -75,23 +82,139 @@ def test_progress_counts_steps_and_epochs(configure: Configure) -> None:
     assert [json.loads(line)["scores"] for line in metrics] == ends(steps)
 
 
-@pytest.mark.parametrize("stop", [3, 5], ids=["between epochs", "within an epoch"])
-def test_an_interrupted_run_goes_on_as_if_it_was_not(configure: Configure, stop: int) -> None:
-    whole = list(finetune(configure("whole")))
-    run = finetune(configure("parts"))
+@pytest.mark.parametrize(("stop", "minutes", "goes_on"), [(3, 5, 3), (5, 5, 3), (5, 0, 5)])
+def test_an_interrupted_run_goes_on_as_if_it_was_not(
+    configure: Configure, stop: int, minutes: float, goes_on: int
+) -> None:
+    """Between two epochs and within one; from the epoch's end or, with a checkpoint each step, from the very step."""
+    training = {"checkpoint_minutes": minutes, "encoder_dropout": 0.1, "word_dropout": 0.1}
+    whole = list(finetune(configure("whole", training=training)))
+    run = finetune(configure("parts", training=training))
     first = list(islice(run, stop))
     run.close()  # type: ignore[attr-defined]
-    rest = list(finetune(configure("parts")))
+    rest = list(finetune(configure("parts", training=training)))
     assert ends(first) + ends(rest) == ends(whole)
-    assert [step.losses for step in rest] == [step.losses for step in whole[3:]]
+    assert [step.losses for step in rest] == [step.losses for step in whole[goes_on:]]
     for name in ("model.safetensors", "scores.json"):
         assert (configure("parts").output / name).read_bytes() == (configure("whole").output / name).read_bytes()
-    assert list(finetune(configure("parts"))) == []
+    assert list(finetune(configure("parts", training=training))) == []
+
+
+def test_a_killed_process_goes_on_within_the_epoch(configure: Configure) -> None:
+    whole = list(finetune(configure("whole")))
+    config = configure("killed", training={"checkpoint_minutes": 0})
+    program = (
+        "import os, signal, sys\n"
+        "from mawaqif.train.finetune import FinetuneConfig, finetune\n"
+        "for step in finetune(FinetuneConfig.model_validate_json(sys.argv[1])):\n"
+        "    if step.step == 3: os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", program, config.model_dump_json()], timeout=120, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert [step.losses for step in finetune(config)] == [step.losses for step in whole[4:]]
+
+
+def test_ctrl_c_saves_the_step(configure: Configure) -> None:
+    whole = list(finetune(configure("whole")))
+    run = finetune(configure("stopped"))
+    next(run)
+    os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        next(run)  # the second step is finished and saved, but not told
+    assert [step.losses for step in finetune(configure("stopped"))] == [step.losses for step in whole[2:]]
+
+
+def test_two_processes_do_what_one_does(configure: Configure) -> None:
+    """Two processes with a batch each make the update of one process that accumulates two; the last has one batch."""
+    training = {"batch_articles": 1, "batch_sentences": 1, "epochs": 2}
+    one = list(finetune(configure("one", training=training | {"gradient_accumulation": 2})))
+    config = configure("two", training=training)
+    program = (
+        "import sys\n"
+        "from mawaqif.train.finetune import FinetuneConfig, finetune\n"
+        "list(finetune(FinetuneConfig.model_validate_json(sys.argv[1])))\n"
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    world = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "GLOO_SOCKET_IFNAME": "lo"}
+    command = [sys.executable, "-c", program, config.model_dump_json()]
+    processes = [
+        subprocess.Popen(command, env={**os.environ, **world, "RANK": str(rank), "LOCAL_RANK": str(rank)})
+        for rank in range(2)
+    ]
+    assert [process.wait(timeout=240) for process in processes] == [0, 0]
+    lines = (config.output / "metrics.jsonl").read_text().splitlines()
+    assert len(lines) == 2
+    for line, step in zip(map(json.loads, lines), [s for s in one if s.scores is not None], strict=True):
+        assert line["losses"] == pytest.approx(step.losses, rel=1e-3, abs=1e-5)
+        assert line["scores"]["selection"] == pytest.approx(step.scores["selection"] if step.scores else None, abs=0.02)
+
+
+def test_many_small_batches_make_the_update_of_a_large_one(configure: Configure) -> None:
+    def weights(name: str, **training: Any) -> dict[str, torch.Tensor]:
+        config = configure(name, training={"epochs": 1, "warmup": 0, "head_dropout": 0, **training})
+        run = setup(config)
+        for step in fit(run, Accelerator(), Interrupt()):
+            assert step.steps == 1
+        return run.model.state_dict()
+
+    before = setup(configure()).model.state_dict()
+    large = weights("large", batch_articles=3)
+    assert sum(not torch.equal(before[name], value) for name, value in large.items()) > 20
+    small = weights("small", batch_articles=1, gradient_accumulation=3)
+    for name, value in large.items():
+        torch.testing.assert_close(small[name], value, rtol=1e-3, atol=2e-4, msg=name)
+
+
+def test_training_stops_when_dev_no_longer_gains(configure: Configure) -> None:
+    steps = list(
+        finetune(configure(training={"epochs": 9, "patience": 2, "learning_rate": 1e-12, "head_learning_rate": 1e-12}))
+    )
+    assert len(ends(steps)) == 3
+
+
+def test_adapters_train_little_and_are_merged_when_saved(configure: Configure) -> None:
+    config = configure(training={"epochs": 1, "lora": {"rank": 2}})
+    run = setup(config)
+    trained = [name for name, parameter in run.model.encoder.named_parameters() if parameter.requires_grad]
+    assert trained
+    assert all("lora_" in name for name in trained)
+    list(finetune(config))
+    saved = JointModel.load(open_model(config.output))
+    assert not any("lora" in name for name in saved.state_dict())
+
+
+def test_less_memory_gives_the_same_losses(configure: Configure) -> None:
+    plain, saving = (
+        [step.losses for step in finetune(configure(name, training={"epochs": 1, "gradient_checkpointing": saves}))]
+        for name, saves in [("plain", False), ("saving", True)]
+    )
+    for a, b in zip(plain, saving, strict=True):
+        assert a == pytest.approx(b, rel=1e-4)
+
+
+def test_lower_layers_learn_more_slowly(configure: Configure) -> None:
+    config = configure(training={"learning_rate": 0.1, "layer_decay": 0.5, "head_learning_rate": 0.3})
+    run = setup(config)
+    rates = {
+        id(p): group["lr"]
+        for group in build_optimizer(run.model, config.training).param_groups
+        for p in group["params"]
+    }
+    found = {name: rates[id(parameter)] for name, parameter in run.model.named_parameters()}
+    assert found["encoder.embeddings.tok_embeddings.weight"] == pytest.approx(0.025)
+    assert found["encoder.layers.0.mlp.Wi.weight"] == pytest.approx(0.05)
+    assert found["encoder.layers.1.mlp.Wi.weight"] == pytest.approx(0.1)
+    assert found["encoder.final_norm.weight"] == pytest.approx(0.1)
+    assert found["mentions.weight"] == pytest.approx(0.3)
 
 
 def test_a_resumed_run_keeps_a_better_epoch(configure: Configure) -> None:
-    list(finetune(configure(training={"epochs": 1})))
-    config = configure(training={"epochs": 2})
+    config = configure()
+    run = finetune(config)
+    list(islice(run, 3))  # an epoch
+    run.close()  # type: ignore[attr-defined]
     state = torch.load(config.output / "training.pt", weights_only=True)
     torch.save({**state, "best": 2.0}, config.output / "training.pt")
     before = (config.output / "scores.json").read_bytes()
@@ -101,7 +224,7 @@ def test_a_resumed_run_keeps_a_better_epoch(configure: Configure) -> None:
 
 def test_an_output_of_another_run_is_not_taken_over(configure: Configure) -> None:
     list(finetune(configure(training={"epochs": 1})))
-    with pytest.raises(ConfigError, match="the state of another run; give another output"):
+    with pytest.raises(ConfigError, match=r"model.stance_width: .* another one; give another output"):
         list(finetune(configure(model={"stance_width": 16})))
 
 
@@ -193,25 +316,3 @@ def test_the_rate_rises_and_falls() -> None:
     assert rates[:11] == sorted(rates[:11])
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert schedule(0, 0) == 1
-
-
-def test_mean_loss_is_the_mean_over_what_is_scored() -> None:
-    logits, gold = torch.randn(2, 3, 4), torch.tensor([[0, -100, 3], [1, -100, -100]])
-    for smoothing in (0.0, 0.1):
-        expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), gold.flatten(), label_smoothing=smoothing)
-        torch.testing.assert_close(mean_loss(logits, gold, smoothing), expected)
-    assert mean_loss(logits, torch.full_like(gold, -100)) == 0
-
-
-def test_evidence_loss_ignores_padding_and_pairs_without_evidence() -> None:
-    positive = torch.tensor([[True, False], [True, True]])
-    evidence = torch.randn(3, 5)
-    gold = torch.tensor([[0, 1, 1, 0, 0], [0, 0, 1, 0, 0], [0, 0, 0, 0, 0]], dtype=torch.bool)
-    mask = torch.tensor([[1, 1, 1, 1, 0], [1, 1, 1, 1, 1]])
-    loss = evidence_loss(evidence, gold, mask, positive)
-    changed = evidence.clone()
-    changed[0, 4] += 9  # padding
-    changed[2] += 9  # no evidence annotated
-    torch.testing.assert_close(evidence_loss(changed, gold, mask, positive), loss)
-    better = torch.where(gold, 9.0, -9.0)
-    assert evidence_loss(better, gold, mask, positive) < min(loss, 0.5)

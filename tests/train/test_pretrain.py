@@ -134,7 +134,7 @@ def test_the_seed_decides(configure: Configure) -> None:
 @pytest.mark.parametrize("key", ["seed", "learning_rate", "max_tokens"])
 def test_an_output_of_another_run_is_not_taken_over(configure: Configure, key: str) -> None:
     list(pretrain(configure(max_tokens=256)))
-    with pytest.raises(ConfigError, match=f"^{key}: .*another value; give another output"):
+    with pytest.raises(ConfigError, match=f"^{key}: .*another one; give another output"):
         list(pretrain(configure(**{"max_tokens": 256, key: 3})))
 
 

@@ -41,6 +41,7 @@ from mawaqif.train.encoders import load_encoder, take_heads
 from mawaqif.train.examples import Example, Sentence, load_articles, load_sentences, make_examples
 from mawaqif.train.objective import loss_sums
 from mawaqif.train.scores import dev_scores
+from mawaqif.train.tokenizer import with_arabert_preprocessing
 
 CHECKPOINT = "training.pt"
 
@@ -72,6 +73,7 @@ class Data(Section):
 
 class Model(Section):
     encoder: str
+    preprocess: Literal["arabert"] | None = None
     max_tokens: int = Field(512, ge=32)
     stance_width: int = Field(256, ge=8)
     stance_heads: int = Field(4, ge=1)
@@ -182,15 +184,16 @@ def setup(config: FinetuneConfig) -> Run:
     if not articles:
         raise ConfigError(f"data.train: no article with terms {config.data.terms}; widen data.terms or leave it out")
     encoder, tokenizer = load_encoder(config.model.encoder, config.training.encoder_dropout)
+    if config.model.preprocess == "arabert":
+        tokenizer = with_arabert_preprocessing(tokenizer)
     positions = getattr(encoder.config, "max_position_embeddings", config.model.max_tokens)
     if config.model.max_tokens > positions:
         raise ConfigError(f"model.max_tokens = {config.model.max_tokens}: the encoder has only {positions} positions")
     sets = [(s.path, s.scheme, s.map, s.share, s.where) for s in config.data.ner]
     sentences, tags = load_sentences(sets, labels, tokenizer, config.model.max_tokens)
     torch.manual_seed(config.training.seed)
-    model = JointModel(
-        encoder, labels, config.model.model_dump(exclude={"encoder"}), {s: len(t) for s, t in tags.items()}
-    )
+    settings = config.model.model_dump(exclude={"encoder", "preprocess"})
+    model = JointModel(encoder, labels, settings, {scheme: len(names) for scheme, names in tags.items()})
     model.stances.dropout.p = config.training.head_dropout
     take_heads(model, config.model.encoder)
     if config.training.gradient_checkpointing:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -158,3 +161,25 @@ def test_heads_that_do_not_fit_are_left_alone(tiny_model: Path, tiny_encoder: Pa
     assert not take_heads(new_model(tiny_model, labels, width=16), str(tiny_model))
     fewer = labels.model_copy(update={"voices": labels.voices[:2]})
     assert not take_heads(new_model(tiny_model, fewer), str(tiny_model))
+
+
+def test_a_hub_cache_is_used_without_a_network(tiny_encoder: Path, tmp_path: Path) -> None:
+    """The cache in the hub's own layout: refs name a commit, snapshots hold its files."""
+    repository = tmp_path / "hub" / "models--someone--an-encoder"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text("0" * 40)
+    shutil.copytree(tiny_encoder, repository / "snapshots" / ("0" * 40))
+    program = (
+        "from mawaqif.train.encoders import load_encoder\n"
+        "print(load_encoder('someone/an-encoder')[0].config.hidden_size)"
+    )
+    nowhere = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9"}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **nowhere, "HF_HUB_CACHE": str(tmp_path / "hub")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stdout.strip() == "32", done.stderr

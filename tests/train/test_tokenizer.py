@@ -8,9 +8,18 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
+from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
-from mawaqif.train.tokenizer import EMAIL, SPECIAL_TOKENS, URL, USER, normalizer, pre_tokenizer, train_tokenizer
+from mawaqif.train.tokenizer import (
+    EMAIL,
+    SPECIAL_TOKENS,
+    URL,
+    USER,
+    normalizer,
+    pre_tokenizer,
+    train_tokenizer,
+    with_arabert_preprocessing,
+)
 
 FRAGMENTS = [
     "قـــال",
@@ -114,6 +123,48 @@ def test_saving_and_loading_changes_nothing(tiny_tokenizer: Tokenizer, tmp_path:
     loaded = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
     for text in ("رحب نعيم الزيتونيّ بالقرار!!!", "www.example.org ٣٥٠٠", "Ünï 😀 [MASK]"):
         assert loaded.encode(text).ids == tiny_tokenizer.encode(text).ids
+
+
+@pytest.fixture(scope="module")
+def arabert_like() -> Tokenizer:
+    """A tokenizer made as AraBERT's is, with letters and digits as its vocabulary, and AraBERT's rules before it."""
+    characters = [*map(chr, range(0x21, 0x7F)), *map(chr, range(0x621, 0x66D)), *"«»–…“”’·—"]
+    pieces = [*SPECIAL_TOKENS, URL, EMAIL, USER, *characters, *(f"##{c}" for c in characters)]
+    bare = Tokenizer(models.WordPiece({piece: n for n, piece in enumerate(dict.fromkeys(pieces))}, unk_token="[UNK]"))
+    bare.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=None)
+    bare.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    bare.add_special_tokens([AddedToken(t, single_word=True, normalized=True) for t in (URL, EMAIL, USER)])
+    return with_arabert_preprocessing(bare)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("شُكْرًا لِلَّه", ["شكرا", "لله"]),
+        ("جـــميل رائـــــع!!!!", ["جميل", "رائع", "!", "!"]),
+        ("أمل إلى آخر", ["أمل", "إلى", "آخر"]),  # alef is not folded
+        ("٢٠١٥م كوفيد19 B52", ["2015", "م", "كوفيد", "19", "B52"]),
+        ("زوروا https://a.example/b?c=1 الآن", ["زوروا", URL, "الآن"]),
+        ("إلى a@b.example من @nakhil_1", ["إلى", EMAIL, "من", USER]),
+        ("م/٨ &quot;نعم&quot;<br />", ["م", "-", "8", '"', "نعم", '"']),
+        ("سلوا\u200fنيا ڤيلا 😀", ["سلوا", "نيا", "يلا"]),  # what AraBERT never saw is a space
+    ],
+)
+def test_a_rule_of_arabert(arabert_like: Tokenizer, text: str, words: list[str]) -> None:
+    encoding = arabert_like.encode(text, add_special_tokens=False)
+    found: dict[int, str] = {}
+    for word, token in zip(encoding.word_ids, encoding.tokens, strict=True):
+        found[word] = found.get(word, "") + token.removeprefix("##")
+    assert list(found.values()) == words
+
+
+@given(TEXTS)
+def test_arabert_offsets_lie_inside_the_text_and_in_order(arabert_like: Tokenizer, text: str) -> None:
+    encoding = arabert_like.encode(text, add_special_tokens=False)
+    assert all(0 <= start <= end <= len(text) for start, end in encoding.offsets)
+    assert all(a[0] <= b[0] and a[1] <= b[1] for a, b in pairwise(encoding.offsets))
+    again = Tokenizer.from_str(arabert_like.to_str())
+    assert again.encode(text, add_special_tokens=False).ids == encoding.ids
 
 
 def test_the_same_texts_give_the_same_vocabulary() -> None:

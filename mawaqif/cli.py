@@ -224,30 +224,38 @@ def _follow(progress: Iterator[Any], title: str) -> None:
 
 @app.command()
 def evaluate(
-    model: Annotated[str, typer.Argument(help="Model directory or hub id; 'embedded' for the default model.")],
+    model: Annotated[
+        str, typer.Argument(help="Model directory or hub id, 'embedded', or tagged articles (.jsonl or .jsonl.gz).")
+    ],
     gold: Annotated[Path, typer.Argument(help="Annotated articles, JSON lines.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     engine: EngineOption = "auto",
     min_score: Annotated[float | None, typer.Option(min=0, max=1, help="Least probability of a stance.")] = None,
     predictions: Annotated[Path | None, typer.Option(help="Also write the tagged articles here.")] = None,
 ) -> None:
-    """Score a model on gold articles, with 95 % confidence intervals (needs the extra `eval`)."""
+    """Score a model, or tagged articles, on gold articles with 95 % confidence intervals (needs the extra `eval`)."""
     _require_evaluation()
     from mawaqif.eval import evaluate as score
     from mawaqif.eval import render
-    from mawaqif.inference.tagger import load
     from mawaqif.jsonl import read_articles, write_articles
+    from mawaqif.labels import LabelSet
 
     skipped = _Skipped()
     articles = list(read_articles(gold, on_error=skipped))
     if not articles:
         raise InputError("holds no usable article", path=str(gold))
-    tagger = load(None if model == "embedded" else model, engine=engine)
-    predicted = list(tagger.pipe([article.clean() for article in articles], min_score=min_score))
-    given_gold = tagger.stances(articles, min_score=min_score)
+    given_gold: list[Article] | None = None
+    if model.endswith((".jsonl", ".jsonl.gz")):
+        predicted, labels = list(read_articles(model, on_error=skipped)), LabelSet.default()
+    else:
+        from mawaqif.inference.tagger import load
+
+        tagger = load(None if model == "embedded" else model, engine=engine)
+        predicted, labels = list(tagger.pipe([a.clean() for a in articles], min_score=min_score)), tagger.labels
+        given_gold = list(tagger.stances(articles, min_score=min_score))
     if predictions:
         write_articles(predicted, predictions)
-    report = score(articles, predicted, labels=tagger.labels, predicted_given_gold=given_gold)
+    report = score(articles, predicted, labels=labels, predicted_given_gold=given_gold)
     if as_json:
         print(json.dumps(report.to_dict(), ensure_ascii=False, indent=2))
     else:

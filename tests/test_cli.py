@@ -236,6 +236,37 @@ def test_evaluate_prints_json(tiny_onnx_model: Path, gold: Path, gold_articles: 
     assert [a.id for a in read_articles(predicted)] == [a.id for a in gold_articles]
 
 
+def test_evaluate_scores_tagged_articles(gold: Path, tmp_path: Path, gold_articles: list[Article]) -> None:
+    """Whoever made them: here the cue lexicon, between gold entities."""
+    silver = tmp_path / "silver.jsonl"
+    status, out, _ = run("data", "silver", gold, "-o", silver, "--min-stances", 0)
+    assert (status, out) == (0, f"{len(gold_articles)} articles\n")
+    status, out, _ = run("evaluate", silver, gold, "--json")
+    report = json.loads(out)
+    assert status == 0
+    assert report["headline"]["mentions_all_micro_f1"]["value"] == 1
+    assert 0 < report["headline"]["stances_micro_f1"]["value"] < 1
+    assert report["stances_given_gold"] is None
+
+
+def test_documents_are_picked_from_text(tmp_path: Path) -> None:
+    text = tmp_path / "news.txt"
+    stance = "رفض حزب النخيل الخطة وأدان المجلس القرار ورحبت الوزيرة بالبيان. "
+    text.write_text("\n\n".join([stance * 8, "زار الوفد المصنع. " * 30, stance * 9]), encoding="utf-8")
+    status, out, _ = run("data", "documents", text, "-o", tmp_path / "news.jsonl", "--limit", 1, "--terms", "open")
+    assert (status, out) == (0, "1 articles\n")
+    assert [a.id for a in read_articles(tmp_path / "news.jsonl")] == ["news:1"]
+
+
+def test_a_dry_run_trains_nothing(tiny_encoder: Path, gold: Path, tmp_path: Path) -> None:
+    config = tmp_path / "run.yaml"
+    config.write_text(f"output: {tmp_path / 'run'}\ndata: {{train: [{gold}], dev: {gold}}}\n", encoding="utf-8")
+    status, out, _ = run("train", config, f"model.encoder={tiny_encoder}", "model.max_tokens=128", "--dry-run")
+    told = yaml.safe_load(out)
+    assert (status, told["plan"]["articles"], told["configuration"]["model"]["max_tokens"]) == (0, 3, 128)
+    assert not (tmp_path / "run").exists()
+
+
 def test_broken_gold_is_named_and_the_rest_is_scored(tiny_onnx_model: Path, gold: Path) -> None:
     lines = gold.read_text(encoding="utf-8").splitlines()
     record = json.loads(lines[0]) | {"id": "broken"}

@@ -159,11 +159,13 @@ class JointModel(nn.Module):
         directory.mkdir(parents=True, exist_ok=True)
         config = {**self.encoder.config.to_diff_dict(), "model_type": self.encoder.config.model_type}
         config = json.loads(json.dumps(config, default=str)) | {"mawaqif": self.settings, "dtype": "float32"}
-        (directory / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         weights = {k: v.half().contiguous() for k, v in self.state_dict().items() if not k.startswith("schemes.")}
+        new = directory / f"{WEIGHTS}.tmp"  # a kill or a full disk leaves the last weights whole
+        save_file(weights, new, metadata={"format": "pt"})
         for graph in (ENCODER_GRAPH, STANCE_GRAPH):  # they hold small weights of what was saved here before
             (directory / graph).unlink(missing_ok=True)
-        save_file(weights, directory / WEIGHTS, metadata={"format": "pt"})
+        new.replace(directory / WEIGHTS)
+        (directory / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         (directory / WEIGHTS).chmod((directory / CONFIG).stat().st_mode)  # save_file lets only the owner read it
         tokenizer.save(str(directory / TOKENIZER))
         self.labels.save(directory / LABELS)

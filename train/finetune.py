@@ -254,10 +254,11 @@ def fit(run: Run, accelerator: Accelerator, interrupt: Interrupt) -> Iterator[Pr
             state.update += 1
             step = epoch * len(batches) + state.update
             left = (updates - step) * (time.monotonic() - started) / (step - first_step)
-            if interrupt.asked or time.monotonic() - last_save >= 60 * training.checkpoint_minutes:
+            asked = anywhere(accelerator, interrupt.asked)
+            if asked or time.monotonic() - last_save >= 60 * training.checkpoint_minutes:
                 state.save(output / CHECKPOINT)
                 last_save = time.monotonic()
-            if interrupt.asked:
+            if asked:
                 raise KeyboardInterrupt
             accelerator.log(state.losses(), step)
             yield Progress(step, updates, epoch, state.losses(), left)
@@ -316,6 +317,13 @@ def update(
     optimizer.zero_grad()
     total = accelerator.reduce(torch.stack(list(sums.values())))
     return {task: (value, counts[task]) for task, value in zip(sums, total.tolist(), strict=True)}
+
+
+def anywhere(accelerator: Accelerator, asked: bool) -> bool:
+    """Whether any process was asked to stop: they must stop after the same update."""
+    if accelerator.num_processes == 1:
+        return asked
+    return bool(accelerator.reduce(torch.tensor(float(asked), device=accelerator.device)).item())
 
 
 def shared(accelerator: Accelerator, compute: Callable[[], dict[str, float]]) -> dict[str, float]:
@@ -386,7 +394,6 @@ class State:
         if self.accelerator.is_main_process:
             place = {key: getattr(self, key) for key in ("epoch", "update", "waited", "best", "sums")}
             save_state({**place, **{name: part.state_dict() for name, part in self.parts.items()}}, path)
-        self.accelerator.wait_for_everyone()
 
     def load(self, path: Path) -> None:
         state = load_state(path)

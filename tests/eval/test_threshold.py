@@ -25,6 +25,16 @@ def test_cuts_between_right_and_wrong():
     assert f1 == 1.0
 
 
+def test_where_f1_is_flat_the_fewest_wrong_edges_are_taken():
+    names = [f"e{n}" for n in range(1, 4)]
+    pairs = [(a, b) for a in names for b in names if a != b]
+    gold = article(*((a, b, None) for a, b in pairs[:3]))
+    with_wrong = article(*((a, b, 0.9) for a, b in pairs[:3]), (*pairs[3], 0.3))
+    golds = [gold.model_copy(update={"id": f"a{n}"}) for n in range(60)]
+    predictions = [(with_wrong if n < 1 else gold).model_copy(update={"id": f"a{n}"}) for n in range(60)]
+    assert best_min_score(golds, predictions)[0] == 0.9
+
+
 def test_nothing_right():
     assert best_min_score([article(("e1", "e2", None))], [article(("e2", "e1", 0.9))]) == (0.5, 0.0)
 

@@ -1,12 +1,14 @@
 """Mentions → entities: which mentions of one article name the same thing, and its canonical name.
 
 Rules, in order, within one type: equal names after folding spelling and taking off attached clitics; aliases from
-`configs/aliases.yaml` (states, armies, bodies); a person's short name inside a full one; a body's short definite name
-inside a longer one. The canonical name is the longest form, without clitics.
+`configs/aliases.yaml` (states, armies, bodies); a capital that acts for its state (`configs/capitals.yaml`); a people
+under its forms (الشعب اليمني, اليمنيون, اليمنيين); a person's short name inside a full one, or with names in the middle
+left out; a body's short definite name inside a longer one. The canonical name is the longest form, without clitics.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,6 +20,8 @@ from mawaqif.text import fold, strip_proclitics
 
 # How a type's shorter names join longer ones: any run of words inside a person's name, and so on.
 _BY_INCLUSION = ("PERS", "ORG", "FAC", "EVENT", "LAW")
+_PERSONS = ("PERS",)
+_PEOPLES = ("NORP",)
 
 
 @dataclass
@@ -41,6 +45,16 @@ def aliases() -> dict[str, str]:
     return {_key(name): _key(group[0]) for group in groups for name in group}
 
 
+@cache
+def capitals() -> tuple[dict[str, str], frozenset[str]]:
+    """Folded capital → folded name of its state, and the folded words after which a capital is only a place."""
+    import yaml
+
+    table = yaml.safe_load((files("mawaqif.configs") / "capitals.yaml").read_text(encoding="utf-8"))
+    states = {_key(city): aliases().get(_key(state), _key(state)) for city, state in table["capitals"].items()}
+    return states, frozenset(map(fold, table["places"]))
+
+
 def cluster(text: str, spans: Sequence[tuple[int, int, str, float]]) -> tuple[list[Mention], list[Entity]]:
     """Mentions and entities of an article from its spans (start, end, type, score), in text order."""
     readings = [strip_proclitics(_inline(text[start:end])) for start, end, *_ in spans]
@@ -48,7 +62,8 @@ def cluster(text: str, spans: Sequence[tuple[int, int, str, float]]) -> tuple[li
     clusters: dict[tuple[str, str], _Cluster] = {}
     for number, (_, _, label, _) in enumerate(spans):
         name = _most_heard(readings[number], label, heard)
-        key = aliases().get(_key(name), _key(name))
+        key = _people(_key(name)) if label in _PEOPLES else _key(name)
+        key = _state(key, text, *spans[number][:2]) or aliases().get(key, key)
         found = clusters.setdefault((label, key), _Cluster(label, key))
         found.names[name] += 1
         found.mentions.append(number)
@@ -73,6 +88,24 @@ def _key(name: str) -> str:
     return " ".join(word.removeprefix("ال") if len(word) > 4 else word for word in fold(name).split())
 
 
+def _people(key: str) -> str:
+    """A people's name without الشعب and without its ending."""
+    return re.sub(r"(?<=\w\w\w)ي(?:ون|ين|ا|ه)?$", "ي", key.removeprefix("شعب "))
+
+
+def _state(key: str, text: str, start: int, end: int) -> str | None:
+    """The state that a capital's mention stands for; None where it is only a place, or no capital."""
+    states, places = capitals()
+    if key not in states:
+        return None
+    before = fold(text[max(0, start - 40) : start]).split()
+    if fold(text[start]) == "ب" and not key.startswith("ب"):
+        return None
+    if not text[:start].strip():
+        return None if text[end : end + 2].strip()[:1] in tuple(":-–—(/،") else states[key]
+    return None if before and places & {before[-1], before[-1].removeprefix("و")} else states[key]
+
+
 def _most_heard(names: list[str], label: str, heard: Counter[tuple[str, str]]) -> str:
     """The reading that most mentions share; the most plausible one where none is shared."""
     best = max(names, key=lambda name: heard[label, _key(name)])
@@ -86,7 +119,7 @@ def _include(clusters: list[_Cluster]) -> list[_Cluster]:
     for small in sorted(clusters, key=lambda c: len(c.key.split())):
         if small.type not in _BY_INCLUSION:
             continue
-        hosts = [c for c in kept if c is not small and c.type == small.type and _inside(small.key, c.key)]
+        hosts = [c for c in kept if c is not small and c.type == small.type and _joins(small, c)]
         if not hosts:
             continue
         before = [c for c in hosts if c.mentions[0] < small.mentions[0]]
@@ -95,6 +128,18 @@ def _include(clusters: list[_Cluster]) -> list[_Cluster]:
         host.mentions = sorted([*host.mentions, *small.mentions])
         kept.remove(small)
     return sorted(kept, key=lambda c: c.mentions[0])
+
+
+def _joins(small: _Cluster, large: _Cluster) -> bool:
+    return _inside(small.key, large.key) or (small.type in _PERSONS and _skips(small.key.split(), large.key.split()))
+
+
+def _skips(short: list[str], long: list[str]) -> bool:
+    """«علي صالح» of «علي عبد الله صالح»: the same first and last name, the names between them left out."""
+    if not 2 <= len(short) < len(long) or (short[0], short[-1]) != (long[0], long[-1]):
+        return False
+    rest = iter(long)
+    return all(word in rest for word in short)
 
 
 def _inside(short: str, long: str) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mawaqif.article import Article
-from mawaqif.inference.clustering import _key, aliases, cluster
+from mawaqif.inference.clustering import _key, aliases, capitals, cluster
 from mawaqif.text import words
 
 
@@ -40,6 +40,43 @@ def test_attached_clitics_do_not_part_a_name() -> None:
     )
     assert groups(article) == [0, 0, 0]
     assert article.entities[0].name == "السعودية"
+
+
+@pytest.mark.parametrize(
+    ("text", "merged"),
+    [
+        ("رفضت طهران العرض، وقالت إيران إنه ناقص.", True),
+        ("قالت إيران إن العرض ناقص، وأكدت أن طهران لن تقبله.", True),
+        ("قالت إيران ذلك في بيان صدر في طهران.", False),
+        ("قالت إيران ذلك، ثم عاد الوفد إلى العاصمة طهران.", False),
+        ("قالت إيران ذلك، وعقد اللقاء بطهران.", False),
+        ("طهران: قالت إيران إن العرض ناقص.", False),
+        ("طهران ترفض العرض الذي قدم إلى إيران.", True),
+    ],
+)
+def test_a_capital_that_acts_is_its_state(text: str, merged: bool) -> None:
+    names = sorted(["إيران", "بطهران" if "بطهران" in text else "طهران"], key=text.index)
+    article = tag(text, *[(name, "GPE") for name in names])
+    assert groups(article) == ([0, 0] if merged else [0, 1])
+
+
+def test_a_people_is_one_under_its_forms() -> None:
+    names = ["الشعب اليمني", "اليمنيون", "اليمنيين", "يمنيا"]
+    article = tag(" ثم ".join(names), *[(name, "NORP") for name in names])
+    assert groups(article) == [0, 0, 0, 0]
+
+
+def test_names_between_the_first_and_the_last_may_be_left_out() -> None:
+    names = ["سالم بن غازي الهاشمي", "سالم الهاشمي", "سالم الدباغ"]
+    article = tag(" ثم ".join(names), *[(name, "PERS") for name in names])
+    assert groups(article) == [0, 0, 1]
+
+
+def test_the_capitals_are_well_formed() -> None:
+    states, places = capitals()
+    assert len(states) > 20
+    assert all(key and state and key != state for key, state in states.items())
+    assert "في" in places
 
 
 def test_a_letter_that_other_mentions_keep_is_part_of_the_name() -> None:

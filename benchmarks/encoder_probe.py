@@ -21,6 +21,7 @@ from seqeval.scheme import IOB2
 from torch import Tensor, nn
 
 from mawaqif.encoding import pad_windows, special_ids
+from mawaqif.train.batching import by_length
 from mawaqif.train.encoders import load_encoder
 
 Sentences = list[tuple[list[str], list[str]]]
@@ -112,11 +113,8 @@ class Probe:
 
 
 def bucketed(sentences: Sentences, order: np.random.Generator) -> list[list[int]]:
-    """Batches in random order, each of sentences of like length: half the padding of random batches."""
-    shuffled = order.permutation(len(sentences))
-    pools = [shuffled[start : start + 8 * BATCH] for start in range(0, len(shuffled), 8 * BATCH)]
-    ranked = [sorted(pool.tolist(), key=lambda i: len(sentences[i][0])) for pool in pools]
-    batches = [pool[start : start + BATCH] for pool in ranked for start in range(0, len(pool), BATCH)]
+    """Batches of sentences of like length, in random order."""
+    batches = by_length(order.permutation(len(sentences)).tolist(), lambda i: len(sentences[i][0]), BATCH)
     return [batches[i] for i in order.permutation(len(batches))]
 
 

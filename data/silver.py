@@ -18,17 +18,17 @@ __all__ = ["pick_documents", "silver"]
 
 
 def pick_documents(
-    paths: Iterable[str | Path], min_cues: int = 3, min_words: int = 60, max_words: int = 450, terms: str | None = None
+    path: str | Path, min_cues: int = 3, min_words: int = 60, max_words: int = 450, terms: str | None = None
 ) -> Iterator[Article]:
-    """Unlabelled articles from text files: those of a fair length with at least `min_cues` stance cues.
+    """Unlabelled articles from a text file: those of a fair length with at least `min_cues` stance cues.
 
     An article is called `<file>:<number of the document>`; `terms`, if given, becomes its field `terms`.
     """
-    extra = {} if terms is None else {"terms": terms}
-    for path in map(Path, paths):
-        for number, text in enumerate(read_documents(path), 1):
-            if min_words <= len(words(text)) <= max_words and count_cues(text) >= min_cues:
-                yield Article.from_dict({"id": f"{path.name.split('.')[0]}:{number}", "text": text, **extra})
+    stem, extra = Path(path).name.split(".")[0], {} if terms is None else {"terms": terms}
+    for number, text in enumerate(read_documents(path), 1):
+        spans = words(text)
+        if min_words <= len(spans) <= max_words and count_cues(text, spans) >= min_cues:
+            yield Article.from_dict({"id": f"{stem}:{number}", "text": text, **extra})
 
 
 def silver(articles: Iterable[Article], labels: LabelSet, min_stances: int = 1) -> Iterator[Article]:

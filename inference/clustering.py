@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 
 from mawaqif.article import Entity, Mention
+from mawaqif.tables import read_table
 from mawaqif.text import fold, strip_proclitics
 
 # How a type's shorter names join longer ones: any run of words inside a person's name, and so on.
@@ -39,18 +39,13 @@ class _Cluster:
 @cache
 def aliases() -> dict[str, str]:
     """Folded alias → folded first name of its group, from the shipped table."""
-    import yaml
-
-    groups = yaml.safe_load((files("mawaqif.configs") / "aliases.yaml").read_text(encoding="utf-8"))
-    return {_key(name): _key(group[0]) for group in groups for name in group}
+    return {_key(name): _key(group[0]) for group in read_table("aliases") for name in group}
 
 
 @cache
 def capitals() -> tuple[dict[str, str], frozenset[str]]:
     """Folded capital → folded name of its state, and the folded words after which a capital is only a place."""
-    import yaml
-
-    table = yaml.safe_load((files("mawaqif.configs") / "capitals.yaml").read_text(encoding="utf-8"))
+    table = read_table("capitals")
     states = {_key(city): aliases().get(_key(state), _key(state)) for city, state in table["capitals"].items()}
     return states, frozenset(map(fold, table["places"]))
 

@@ -27,7 +27,7 @@ def documents(
     from mawaqif.jsonl import write_articles
 
     picked = (
-        article for file in files for article in islice(pick_documents([file], min_cues=min_cues, terms=terms), limit)
+        article for file in files for article in islice(pick_documents(file, min_cues=min_cues, terms=terms), limit)
     )
     print(f"{write_articles(picked, output)} articles")
 

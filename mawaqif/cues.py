@@ -9,16 +9,16 @@ edges of weak supervision. The entities must be known: gold ones, or those of a 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from mawaqif.article import Article, Stance
 from mawaqif.labels import LabelSet
-from mawaqif.text import fold, sentences, words
+from mawaqif.tables import read_table
+from mawaqif.text import Span, fold, sentences, words
 
 __all__ = ["Cue", "Lexicon", "count_cues", "cue_stances", "lexicon"]
 
@@ -44,7 +44,7 @@ class Cue(NamedTuple):
 
 @dataclass(frozen=True)
 class _Word:
-    """A word of the article: its span, folded form, whether it parts clauses, and the mention that covers it."""
+    """A word of the article: its span, its folded form, and the number of the mention that covers it."""
 
     start: int
     end: int
@@ -74,18 +74,16 @@ class Lexicon(NamedTuple):
 @cache
 def lexicon() -> Lexicon:
     """The shipped lexicon."""
-    import yaml
-
-    data = yaml.safe_load((files("mawaqif.configs") / "cues.yaml").read_text(encoding="utf-8"))
+    data = read_table("cues")
     negations = frozenset(fold(word) for word in data.pop("negations"))
     persons, places = frozenset(data.pop("persons")), frozenset(data.pop("places"))
     found = Lexicon({}, {}, negations, persons, places)
     for stance, voices in data.items():
         for voice, entries in voices.items():
             for entry in entries:
+                rest = fold(entry.get("via", "")), entry.get("reverse", False), entry.get("places", True)
                 for form, word in _forms(entry):
-                    via, reverse = fold(entry.get("via", "")), entry.get("reverse", False)
-                    cue = Cue(stance, voice, form, via, reverse, entry.get("places", True))
+                    cue = Cue(stance, voice, form, *rest)
                     (found.verbs if form in ("past", "present") else found.nouns).setdefault(word, cue)
     return found
 
@@ -120,20 +118,20 @@ def cue_stances(article: Article, labels: LabelSet) -> list[Stance]:
             stance = _other(cue.stance, labels) if flipped else cue.stance
             if holder.entity == target.entity or (holder.entity, target.entity) in found:
                 continue
-            first, last = min(holder.first, position), max(target.last, position, holder.last)
+            first, last = min(holder.first, target.first, position), max(holder.last, target.last, position)
             found[holder.entity, target.entity] = Stance(
                 holder=holder.entity,
                 target=target.entity,
                 stance=stance,
                 voice=cue.voice,
-                evidence=(sentence[min(first, target.first)].start, sentence[last].end),
+                evidence=(sentence[first].start, sentence[last].end),
             )
     return list(found.values())
 
 
-def count_cues(text: str) -> int:
-    """How many words of a text are cues: news about who stands where has many, weather and sport few."""
-    return sum(_cue(fold(text[start:end])) is not None for start, end in words(text))
+def count_cues(text: str, spans: Iterable[Span]) -> int:
+    """How many of a text's words are cues: news about who stands where has many, weather and sport few."""
+    return sum(_cue(fold(text[start:end])) is not None for start, end in spans)
 
 
 def _sentences(article: Article) -> Iterator[list[_Word]]:

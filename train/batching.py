@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,17 @@ from mawaqif.train.examples import Example, Sentence, collate
 from mawaqif.train.objective import IGNORED, Batch, count
 
 _POOL = 8  # batches that are sorted by length together
+T = TypeVar("T")
+
+
+def by_length(shuffled: Sequence[T], length: Callable[[T], int], size: int) -> list[list[T]]:
+    """Batches of `size` (the last may be smaller), each of items of like length: half the padding of random batches."""
+    pools = [shuffled[start : start + _POOL * size] for start in range(0, len(shuffled), _POOL * size)]
+    return [
+        ranked[start : start + size]
+        for ranked in (sorted(pool, key=length) for pool in pools)
+        for start in range(0, len(ranked), size)
+    ]
 
 
 class Step(NamedTuple):
@@ -76,10 +87,7 @@ class Batches:
         size = self.batch_articles
         shuffled = order.sample(self.examples, len(self.examples))
         full = len(shuffled) - len(shuffled) % size
-        batches = []
-        for start in range(0, full, _POOL * size):
-            pool = sorted(shuffled[start : min(start + _POOL * size, full)], key=lambda example: len(example.ids))
-            batches += [pool[n : n + size] for n in range(0, len(pool), size)]
+        batches = by_length(shuffled[:full], lambda example: len(example.ids), size)
         order.shuffle(batches)
         return [*batches, *([shuffled[full:]] if full < len(shuffled) else [])]
 

@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import torch
 
 from mawaqif.errors import ConfigError
 
-SETTINGS = "run.json"
+SETTINGS, METRICS = "run.json", "metrics.jsonl"
 
 
 def save_state(state: Mapping[str, Any], path: Path) -> None:
@@ -57,6 +58,13 @@ def same_run(output: Path, settings: Mapping[str, Any], data: Iterable[Path]) ->
     path.write_text(json.dumps(given, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def keep_metrics(path: Path, number: int) -> None:
+    """Keeps the first lines of the metrics: a killed run wrote the others after its last checkpoint, and will again."""
+    if path.exists():
+        lines = path.read_text(encoding="utf-8").splitlines()[:number]
+        path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+
 def _differences(a: Any, b: Any, place: str = "") -> Iterator[str]:
     if isinstance(a, dict) and isinstance(b, dict):
         for key in [*b, *(key for key in a if key not in b)]:
@@ -65,14 +73,11 @@ def _differences(a: Any, b: Any, place: str = "") -> Iterator[str]:
         yield place
 
 
+@dataclass
 class Interrupt:
     """Whether the run was asked to stop (Ctrl-C, or SIGTERM from a scheduler)."""
 
-    def __init__(self) -> None:
-        self.asked = False
-
-    def __call__(self, *_: object) -> None:
-        self.asked = True
+    asked: bool = False
 
 
 @contextmanager
@@ -86,7 +91,7 @@ def interruptible() -> Iterator[Interrupt]:
     def handle(number: int, frame: Any) -> None:
         if interrupt.asked:
             raise KeyboardInterrupt
-        interrupt()
+        interrupt.asked = True
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

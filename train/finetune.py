@@ -35,7 +35,15 @@ from mawaqif.labels import LabelSet
 from mawaqif.model import JointModel
 from mawaqif.train.adapters import add_adapters, merged
 from mawaqif.train.batching import Batches, Step
-from mawaqif.train.checkpoints import Interrupt, interruptible, load_state, same_run, save_state
+from mawaqif.train.checkpoints import (
+    METRICS,
+    Interrupt,
+    interruptible,
+    keep_metrics,
+    load_state,
+    same_run,
+    save_state,
+)
 from mawaqif.train.config import Section
 from mawaqif.train.encoders import load_encoder, take_heads
 from mawaqif.train.examples import Example, Sentence, load_articles, load_sentences, make_examples
@@ -159,6 +167,7 @@ class Run:
     labels: LabelSet
     tokenizer: Tokenizer
     model: JointModel
+    articles: list[Article]
     train: list[Example]
     dev: list[Article]
     sentences: dict[str, list[Sentence]]
@@ -201,7 +210,8 @@ def setup(config: FinetuneConfig) -> Run:
     if config.training.lora:
         add_adapters(model, **config.training.lora.model_dump())
     examples = make_examples(articles, tokenizer, labels, config.model.max_tokens)
-    return Run(config, labels, tokenizer, model, examples, load_articles(config.data.dev, labels, None), sentences)
+    dev = load_articles(config.data.dev, labels, None)
+    return Run(config, labels, tokenizer, model, articles, examples, dev, sentences)
 
 
 def save_memory(encoder: Any) -> None:
@@ -240,6 +250,8 @@ def fit(run: Run, accelerator: Accelerator, interrupt: Interrupt) -> Iterator[Pr
     )
     state = State(accelerator, run.model, optimizer, scheduler)
     state.load(output / CHECKPOINT)
+    if accelerator.is_main_process:
+        keep_metrics(output / METRICS, state.epoch)
     started, first_step = time.monotonic(), state.epoch * len(batches) + state.update
     last_save = started
     for epoch in range(state.epoch, training.epochs):
@@ -260,8 +272,9 @@ def fit(run: Run, accelerator: Accelerator, interrupt: Interrupt) -> Iterator[Pr
                 last_save = time.monotonic()
             if asked:
                 raise KeyboardInterrupt
-            accelerator.log(state.losses(), step)
-            yield Progress(step, updates, epoch, state.losses(), left)
+            losses = state.losses()
+            accelerator.log(losses, step)
+            yield Progress(step, updates, epoch, losses, left)
         scores = shared(
             accelerator, lambda: dev_scores(run.model, run.tokenizer, run.dev, run.labels, accelerator.device)
         )
@@ -271,7 +284,7 @@ def fit(run: Run, accelerator: Accelerator, interrupt: Interrupt) -> Iterator[Pr
         accelerator.log({f"dev/{name}": value for name, value in scores.items()}, step)
         progress = Progress(step, updates, epoch, state.losses(), left, scores, is_best)
         if accelerator.is_main_process:
-            with (output / "metrics.jsonl").open("a", encoding="utf-8") as metrics:
+            with (output / METRICS).open("a", encoding="utf-8") as metrics:
                 metrics.write(json.dumps(asdict(progress)) + "\n")
         state.next_epoch(scores["selection"])
         state.save(output / CHECKPOINT)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from mawaqif.train.examples import load_articles
 from mawaqif.train.finetune import FinetuneConfig, Run, setup
 
 
@@ -30,14 +29,13 @@ class Plan:
 def plan(config: FinetuneConfig, processes: int = 1) -> Plan:
     """Reads data and encoder as the run would. Raises what the run would raise before its first step."""
     run = setup(config)
-    articles = [a for path in config.data.train for a in load_articles(path, run.labels, config.data.terms)]
-    mentions = Counter(mention.type for article in articles for mention in article.mentions)
-    stances = Counter(stance.stance for article in articles for stance in article.stances)
-    voices = Counter(stance.voice for article in articles for stance in article.stances if stance.voice)
+    mentions = Counter(mention.type for article in run.articles for mention in article.mentions)
+    stances = Counter(stance.stance for article in run.articles for stance in article.stances)
+    voices = Counter(stance.voice for article in run.articles for stance in article.stances if stance.voice)
     updates = len(run.batches(processes))
     parameters = list(run.model.parameters())
     return Plan(
-        articles=len(articles),
+        articles=len(run.articles),
         windows=len(run.train),
         dev_articles=len(run.dev),
         sentences={scheme: len(pool) for scheme, pool in run.sentences.items()},

@@ -28,7 +28,7 @@ from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedModel, PreT
 
 from mawaqif.data.documents import read_documents
 from mawaqif.errors import ConfigError, InputError
-from mawaqif.train.checkpoints import interruptible, load_state, same_run, save_state
+from mawaqif.train.checkpoints import METRICS, interruptible, keep_metrics, load_state, same_run, save_state
 from mawaqif.train.config import Section
 from mawaqif.train.corpus import Tokens, mask_whole_words, pack, shuffled
 from mawaqif.train.encoders import quiet
@@ -277,10 +277,10 @@ def fit(
     if state := load_state(config.output / CHECKPOINT):
         optimizer.load_state_dict(state)
         step, used = state["step"], state["tokens"]
-    keep_metrics(config.output / "metrics.jsonl", step)
+    keep_metrics(config.output / METRICS, step)
     encoder = torch.compile(model.base_model, dynamic=False) if config.compile else model.base_model
     started, last_save, session_tokens = time.monotonic(), time.monotonic(), 0
-    with interruptible() as interrupt, (config.output / "metrics.jsonl").open("a", encoding="utf-8") as metrics:
+    with interruptible() as interrupt, (config.output / METRICS).open("a", encoding="utf-8") as metrics:
         while step < batches.steps:
             inputs, chosen, targets = (t.to(accelerator.device) for t in batches.at(step))
             torch.manual_seed(config.seed * 1_000_003 + step)  # a resumed run drops out what an uninterrupted one does
@@ -304,13 +304,6 @@ def fit(
             if interrupt.asked:
                 raise KeyboardInterrupt
             yield progress
-
-
-def keep_metrics(path: Path, step: int) -> None:
-    """Drops the lines after `step`, which a killed run wrote after its last checkpoint and the run will write again."""
-    if path.exists():
-        lines = path.read_text(encoding="utf-8").splitlines()[:step]
-        path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
 
 
 def schedule(done: float, warmup: float, decay: float) -> float:

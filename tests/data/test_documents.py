@@ -13,6 +13,7 @@ from mawaqif.data.documents import read_documents
 from mawaqif.data.silver import pick_documents, silver
 from mawaqif.errors import InputError
 from mawaqif.labels import LabelSet
+from mawaqif.text import words
 
 TEXT = "قال الحزب\nفقرة ثانية\n\n\nوثيقة أخرى\n  \nثالثة\n"
 DOCUMENTS = ["قال الحزب\nفقرة ثانية", "وثيقة أخرى", "ثالثة"]
@@ -56,11 +57,11 @@ FILLER = "زار الوفد مصنع الزجاج في بلدة القناديل
 def test_documents_with_stance_cues_are_picked(tmp_path: Path) -> None:
     path = tmp_path / "news.2031.txt"
     path.write_text("\n\n".join([FILLER * 10, STANCES + FILLER * 8, STANCES, STANCES + FILLER * 90]), encoding="utf-8")
-    assert count_cues(STANCES) == 3
-    picked = list(pick_documents([path], terms="open"))
+    assert count_cues(STANCES, words(STANCES)) == 3
+    picked = list(pick_documents(path, terms="open"))
     assert [article.id for article in picked] == ["news:2"]  # the others have no cue, too few words, too many
     assert (picked[0].model_extra or {})["terms"] == "open"
-    assert len(list(pick_documents([path], min_cues=0, min_words=1, max_words=2000))) == 4
+    assert len(list(pick_documents(path, min_cues=0, min_words=1, max_words=2000))) == 4
 
 
 def test_silver_stances_take_the_place_of_others(gold_articles: list[Article], labels: LabelSet) -> None:

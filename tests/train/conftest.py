@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from pydantic import BaseModel
 
 from mawaqif.article import Article
 from mawaqif.jsonl import write_articles
@@ -21,6 +25,24 @@ def news(tmp_path: Path, gold_articles: list[Article]) -> Path:
     path = tmp_path / "news.jsonl"
     write_articles(gold_articles, path)
     return path
+
+
+@pytest.fixture
+def kill_at() -> Callable[[str, BaseModel, int], None]:
+    """Runs the recipe `module.function` in a process of its own that is killed (SIGKILL) at a step."""
+
+    def run(recipe: str, config: BaseModel, step: int) -> None:
+        module, _, function = recipe.rpartition(".")
+        program = (
+            "import os, signal, sys\n"
+            f"from {module} import {type(config).__name__}, {function}\n"
+            f"for step in {function}({type(config).__name__}.model_validate_json(sys.argv[1])):\n"
+            f"    if step.step == {step}: os.kill(os.getpid(), signal.SIGKILL)\n"
+        )
+        killed = subprocess.run([sys.executable, "-c", program, config.model_dump_json()], timeout=120, check=False)
+        assert killed.returncode == -signal.SIGKILL
+
+    return run
 
 
 @pytest.fixture

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -15,15 +18,17 @@ from mawaqif.labels import LabelSet
 from mawaqif.train.batching import Batches, Step
 from mawaqif.train.examples import Example, Sentence, make_examples
 
+Make = Callable[..., Batches]
+
 
 @pytest.fixture
-def make(tiny_tokenizer: Tokenizer, gold_articles: list[Article], labels: LabelSet):  # type: ignore[no-untyped-def]
+def make(tiny_tokenizer: Tokenizer, gold_articles: list[Article], labels: LabelSet) -> Make:
     examples = make_examples(gold_articles * 7, tiny_tokenizer, labels, 128)
     sentence = Sentence(np.array([9, 10, 11]), np.array([0, 1, -100]))
 
-    def made(**options: int | float) -> Batches:
-        given = {"batch_articles": 2, "batch_sentences": 3, **options}
-        return Batches(examples, {"own": [sentence]}, tiny_tokenizer, **given)  # type: ignore[arg-type]
+    def made(**options: Any) -> Batches:
+        given: dict[str, Any] = {"batch_articles": 2, "batch_sentences": 3, **options}
+        return Batches(examples, {"own": [sentence]}, tiny_tokenizer, **given)
 
     return made
 
@@ -33,7 +38,7 @@ def rows(updates: list[list[Step]]) -> list[int]:
 
 
 @pytest.mark.parametrize(("steps", "updates"), [(1, 11), (4, 3), (99, 1)])
-def test_every_example_comes_once(make, steps: int, updates: int) -> None:  # type: ignore[no-untyped-def]
+def test_every_example_comes_once(make: Make, steps: int, updates: int) -> None:
     batches = make(steps=steps)
     epoch = list(batches.epoch(0))
     assert len(batches) == len(epoch) == updates
@@ -43,7 +48,7 @@ def test_every_example_comes_once(make, steps: int, updates: int) -> None:  # ty
     assert all(step.counts["ner.own"] == 6 for update in epoch for step in update)
 
 
-def test_an_epoch_goes_on_where_it_stopped(make) -> None:  # type: ignore[no-untyped-def]
+def test_an_epoch_goes_on_where_it_stopped(make: Make) -> None:
     batches = make(word_dropout=0.3)
     whole, rest = list(batches.epoch(1)), list(batches.epoch(1, first=4))
     for a, b in zip(whole[4:], rest, strict=True):
@@ -53,7 +58,7 @@ def test_an_epoch_goes_on_where_it_stopped(make) -> None:  # type: ignore[no-unt
     assert first != [step.articles["ids"].tolist() for update in whole for step in update]
 
 
-def test_hidden_words_are_tokens_under_a_mask(make, tiny_tokenizer: Tokenizer) -> None:  # type: ignore[no-untyped-def]
+def test_hidden_words_are_tokens_under_a_mask(make: Make, tiny_tokenizer: Tokenizer) -> None:
     mask = tiny_tokenizer.token_to_id("[MASK]")
     for plain, hidden in zip(make().epoch(0), make(word_dropout=0.5).epoch(0), strict=True):
         a, b = plain[0].articles["ids"], hidden[0].articles["ids"]
@@ -63,7 +68,7 @@ def test_hidden_words_are_tokens_under_a_mask(make, tiny_tokenizer: Tokenizer) -
         assert 0.2 < changed.sum() / (a > 4).sum() < 0.8
 
 
-def test_words_cannot_be_hidden_without_a_mask_token(make, labels: LabelSet) -> None:  # type: ignore[no-untyped-def]
+def test_words_cannot_be_hidden_without_a_mask_token(make: Make, labels: LabelSet) -> None:
     from tokenizers import models
 
     bare = Tokenizer(models.WordLevel({"[CLS]": 0, "[SEP]": 1, "[PAD]": 2, "[UNK]": 3}, "[UNK]"))

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from mawaqif.errors import ConfigError
-from mawaqif.train.checkpoints import interruptible, load_state, same_run, save_state
+from mawaqif.train.checkpoints import interruptible, keep_metrics, load_state, same_run, save_state
 
 
 def test_a_state_comes_back(tmp_path: Path) -> None:
@@ -69,3 +69,12 @@ def test_the_first_ctrl_c_asks_and_the_second_stops() -> None:
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_metrics_after_the_checkpoint_are_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    keep_metrics(path, 0)
+    assert not path.exists()
+    path.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n')
+    keep_metrics(path, 2)
+    assert path.read_text() == '{"step": 1}\n{"step": 2}\n'

@@ -24,9 +24,11 @@ from mawaqif.labels import LabelSet
 from mawaqif.model import JointModel
 from mawaqif.saved import open_model
 from mawaqif.train.checkpoints import Interrupt
+from mawaqif.train.config import Section
 from mawaqif.train.finetune import FinetuneConfig, Progress, build_optimizer, finetune, fit, schedule, setup
 from mawaqif.train.scores import dev_scores
 
+KillAt = Callable[[str, Section, int], None]
 Configure = Callable[..., FinetuneConfig]
 
 
@@ -100,17 +102,10 @@ def test_an_interrupted_run_goes_on_as_if_it_was_not(
     assert list(finetune(configure("parts", training=training))) == []
 
 
-def test_a_killed_process_goes_on_within_the_epoch(configure: Configure) -> None:
+def test_a_killed_process_goes_on_within_the_epoch(configure: Configure, kill_at: KillAt) -> None:
     whole = list(finetune(configure("whole")))
     config = configure("killed", training={"checkpoint_minutes": 0})
-    program = (
-        "import os, signal, sys\n"
-        "from mawaqif.train.finetune import FinetuneConfig, finetune\n"
-        "for step in finetune(FinetuneConfig.model_validate_json(sys.argv[1])):\n"
-        "    if step.step == 3: os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    killed = subprocess.run([sys.executable, "-c", program, config.model_dump_json()], timeout=120, check=False)
-    assert killed.returncode == -signal.SIGKILL
+    kill_at("mawaqif.train.finetune.finetune", config, 3)
     assert [step.losses for step in finetune(config)] == [step.losses for step in whole[4:]]
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -19,6 +16,7 @@ from tokenizers import Tokenizer
 from transformers import AutoModel, AutoTokenizer
 
 from mawaqif.errors import ConfigError, InputError
+from mawaqif.train.config import Section
 from mawaqif.train.pretrain import Batches, PretrainConfig, Progress, pretrain, schedule
 
 SHAPES: dict[str, dict[str, Any]] = {
@@ -46,6 +44,7 @@ WORDS = [
     "على",
 ]
 
+KillAt = Callable[[str, Section, int], None]
 Configure = Callable[..., PretrainConfig]
 
 
@@ -138,17 +137,10 @@ def test_an_output_of_another_run_is_not_taken_over(configure: Configure, key: s
         list(pretrain(configure(**{"max_tokens": 256, key: 3})))
 
 
-def test_a_killed_process_goes_on_where_its_last_checkpoint_stands(configure: Configure) -> None:
+def test_a_killed_process_goes_on_where_its_last_checkpoint_stands(configure: Configure, kill_at: KillAt) -> None:
     whole = list(pretrain(configure("whole")))
     config = configure("killed")
-    program = (
-        "import os, signal, sys\n"
-        "from mawaqif.train.pretrain import PretrainConfig, pretrain\n"
-        "for step in pretrain(PretrainConfig.model_validate_json(sys.argv[1])):\n"
-        "    if step.step == 4: os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    killed = subprocess.run([sys.executable, "-c", program, config.model_dump_json()], timeout=120, check=False)
-    assert killed.returncode == -signal.SIGKILL
+    kill_at("mawaqif.train.pretrain.pretrain", config, 4)
     assert losses(list(pretrain(config))) == losses(whole)[4:]
 
 

@@ -8,7 +8,7 @@ Knows no model: what it compares are two lists of articles, paired by id.
 """
 
 from mawaqif.eval.bootstrap import PRF, Counted, Interval, Rate
-from mawaqif.eval.entities import EntityScores, align, score_entities
+from mawaqif.eval.entities import EntityScores, align, carry, score_entities
 from mawaqif.eval.mentions import MentionScores, score_mentions
 from mawaqif.eval.pairs import Pair, pair
 from mawaqif.eval.report import Report, evaluate, render
@@ -28,6 +28,7 @@ __all__ = [
     "StanceScores",
     "align",
     "best_min_score",
+    "carry",
     "evaluate",
     "join",
     "pair",

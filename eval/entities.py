@@ -17,7 +17,7 @@ from mawaqif.eval.bootstrap import PRF, Counted, Counts, divide
 from mawaqif.eval.pairs import Pair, iou, letter_words, touched
 from mawaqif.text import Span
 
-__all__ = ["EntityScores", "align", "b3_f1", "same_entities", "score_entities"]
+__all__ = ["EntityScores", "align", "b3_f1", "carry", "same_entities", "score_entities"]
 
 NEAR = 0.5
 """The least word overlap (intersection over union) at which two mentions that are not equal may stand for one."""
@@ -110,6 +110,17 @@ def align(gold: Article, predicted: Article) -> dict[str, str]:
         near = _near(left_predicted, left_gold, letter_words(gold.text))
         aligned |= _assign([(left_predicted[a], left_gold[b]) for a, b in near])
     return aligned | {AUTHOR: AUTHOR}
+
+
+def carry(gold: Article, predicted: Article) -> Article:
+    """The predicted article with gold's stances, between the entities that stand for gold's; the others are lost."""
+    names = {of_gold: own for own, of_gold in align(gold, predicted).items()}
+    stances = [
+        stance.model_copy(update={"holder": names[stance.holder], "target": names[stance.target]})
+        for stance in gold.stances
+        if stance.holder in names and stance.target in names
+    ]
+    return predicted.model_copy(update={"stances": stances})
 
 
 def same_entities(gold: Article, predicted: Article) -> bool:

@@ -7,10 +7,8 @@ processed), 2 the command could not run.
 from __future__ import annotations
 
 import json
-import os
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,6 +18,7 @@ from rich.text import Text
 
 from mawaqif import __version__
 from mawaqif.cli_data import app as data_app
+from mawaqif.cli_train import app as train_app
 from mawaqif.errors import InputError, MawaqifError, require
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(train_app)
 app.add_typer(data_app)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -139,87 +139,9 @@ def _show(articles: Iterable[Article], labels: Any) -> None:
         console.print(render(article, labels))
 
 
-@app.command()
-def train(
-    config: Path,
-    overrides: Overrides = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what the run would do.")] = False,
-) -> None:
-    """Fine-tune an encoder on annotated articles (needs the extra `train`)."""
-    _require_training()
-    from mawaqif.train.config import load_config
-    from mawaqif.train.finetune import FinetuneConfig, finetune
-
-    settings = load_config(config, FinetuneConfig, overrides or [])
-    if dry_run:
-        _show_plan(settings)
-        return
-    _follow(finetune(settings), "training")
-    if _is_main_process():
-        from mawaqif.train.card import write_card
-        from mawaqif.train.export import export_onnx
-
-        export_onnx(settings.output)
-        write_card(settings.output, settings)
-        print(settings.output)
-
-
-def _show_plan(settings: Any) -> None:
-    import yaml
-
-    from mawaqif.train.plan import plan
-
-    found = asdict(plan(settings, int(os.environ.get("WORLD_SIZE", "1"))))
-    memory = found.pop("memory")
-    told = {
-        "configuration": settings.model_dump(mode="json", exclude={"card_notes"}),
-        "plan": {**found, "memory of one process, estimated": f"{memory / 2**30:.1f} GiB"},
-    }
-    print(yaml.safe_dump(told, allow_unicode=True, sort_keys=False), end="")
-
-
-def _is_main_process() -> bool:
-    """Whether this process does what must be done once: under `accelerate launch`, only the first of several."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-@app.command()
-def pretrain(config: Path, overrides: Overrides = None) -> None:
-    """Pre-train an encoder on unlabelled text (needs the extra `train`)."""
-    _require_training()
-    from mawaqif.train.config import load_config
-    from mawaqif.train.pretrain import PretrainConfig
-    from mawaqif.train.pretrain import pretrain as run
-
-    settings = load_config(config, PretrainConfig, overrides or [])
-    _follow(run(settings), "pre-training")
-    print(settings.output)
-
-
-def _require_training() -> None:
-    """Before the first step, so that no run ends hours later for want of the package that exports it."""
-    for module in ("torch", "transformers", "accelerate", "onnx", "onnxscript", "safetensors", "seqeval"):
-        require(module, "train")
-
-
 def _require_evaluation() -> None:
     for module in ("seqeval", "scipy"):
         require(module, "eval")
-
-
-def _follow(progress: Iterator[Any], title: str) -> None:
-    """Shows a recipe's progress: a bar in a terminal, now and then a line elsewhere. Ctrl-C says how to go on."""
-    from mawaqif.train.progress import follow
-
-    try:
-        if _is_main_process():
-            follow(progress, title, errors)
-        else:
-            for _ in progress:
-                pass
-    except KeyboardInterrupt:
-        errors.print("stopped; the same command goes on from the last checkpoint")
-        sys.exit(130)
 
 
 @app.command()
@@ -281,16 +203,6 @@ def calibrate(
     min_score, f1 = best_min_score(articles, predicted)
     store_setting(tagger.saved, "min_score", min_score)
     print(f"min_score {min_score:.2f}: stance F1 {f1:.3f} end to end")
-
-
-@app.command()
-def export(model: Annotated[Path, typer.Argument(help="Model directory.")]) -> None:
-    """Write a model directory's ONNX graphs (needs the extra `train`)."""
-    _require_training()
-    from mawaqif.train.export import export_onnx
-
-    for path in export_onnx(model):
-        print(path)
 
 
 if __name__ == "__main__":

@@ -217,19 +217,22 @@ def pairs_of(article: Article, encoded: Encoded, window: Span, labels: LabelSet)
     holds = [True, *(labels.types[t].holder for t in type_of.values())]
     receives = [False, *(labels.types[t].target for t in type_of.values())]
     pairs = [(h, t) for h in range(len(ids)) if holds[h] for t in range(len(ids)) if receives[t] and h != t]
-    distance = _distances(mask)
-    distance[0] = DISTANCE_BUCKETS // 2  # the author is everywhere
-    return Pairs(ids, mask, types, distance, np.array(pairs, dtype=np.int64).reshape(-1, 2))
+    return Pairs(ids, mask, types, distances(mask), np.array(pairs, dtype=np.int64).reshape(-1, 2))
 
 
-def _distances(mask: Bools) -> Ints:
-    """Bucketed signed distance to the nearest True of each row: negative before it, positive after. Same shape."""
+def distances(mask: Bools) -> Ints:
+    """Bucketed signed distance to the nearest True of each row: negative before it, positive after. Same shape.
+
+    Row 0 is AUTHOR, who is everywhere: all its distances are 0.
+    """
     places = np.arange(mask.shape[1])
     before = np.maximum.accumulate(np.where(mask, places, -(10**6)), axis=1)
     after = np.minimum.accumulate(np.where(mask, places, 10**6)[:, ::-1], axis=1)[:, ::-1]
     behind, ahead = places - before, after - places
     size = np.digitize(np.minimum(behind, ahead), _DISTANCE_EDGES)
-    return len(_DISTANCE_EDGES) + np.where(behind <= ahead, size, -size)
+    buckets: Ints = len(_DISTANCE_EDGES) + np.where(behind <= ahead, size, -size)
+    buckets[0] = DISTANCE_BUCKETS // 2
+    return buckets
 
 
 def tokens_in(encoded: Encoded, window: Span, span: Span) -> Ints:

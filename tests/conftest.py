@@ -104,7 +104,13 @@ def labels() -> LabelSet:
 
 
 @pytest.fixture
-def gold_articles() -> list[Article]:
+def gold_articles(annotated: list[Article]) -> list[Article]:
+    """The annotated articles, as copies to change."""
+    return [article.model_copy(deep=True) for article in annotated]
+
+
+@pytest.fixture(scope="session")
+def annotated() -> list[Article]:
     """Three annotated articles, with every voice, both stances and a stance of the author."""
     bridge = annotate(
         "a1",

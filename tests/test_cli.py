@@ -323,6 +323,21 @@ def test_train_leaves_a_model_that_tags(config: Path, text_file: Path) -> None:
     assert articles_in(out)[0].stances
 
 
+def test_crossfit_finds_entities_that_training_then_uses(config: Path) -> None:
+    status, out, err = run("crossfit", config, "--folds", "2")
+    assert (status, out) == (0, "2 articles\n"), err
+    output = Path(yaml.safe_load(config.read_text(encoding="utf-8"))["output"])
+    noisy = output / "noisy.jsonl"
+    gold = list(read_articles(config.parent / "train.jsonl"))
+    found = {article.id: article for article in read_articles(noisy)}
+    assert {id_: article.text for id_, article in found.items()} == {article.id: article.text for article in gold}
+    for number in range(2):
+        left_out = json.loads((output / f"fold{number}" / "run.json").read_text(encoding="utf-8"))["data"]["fold"]
+        assert left_out == {"number": number, "of": 2}
+    status, _, err = run("train", config, f"data.noisy=[{noisy}]", "training.noisy_share=1.0")
+    assert status == 0, err
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

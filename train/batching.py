@@ -18,6 +18,7 @@ from mawaqif.encoding import pad_windows, special_ids
 from mawaqif.errors import ConfigError
 from mawaqif.train.examples import Example, Sentence, collate
 from mawaqif.train.objective import IGNORED, Batch, count
+from mawaqif.train.views import views
 
 _POOL = 8  # batches that are sorted by length together
 T = TypeVar("T")
@@ -53,10 +54,14 @@ class Batches:
         batch_articles: int,
         batch_sentences: int,
         steps: int = 1,
+        noisy: Sequence[Example] = (),
+        noisy_share: float = 0.0,
+        cut_share: float = 0.0,
         word_dropout: float = 0.0,
         seed: int = 0,
     ) -> None:
         self.examples, self.sentences, self.ids = examples, sentences, special_ids(tokenizer)
+        self.noisy, self.noisy_share, self.cut_share = noisy, noisy_share, cut_share
         self.batch_articles, self.batch_sentences, self.steps = batch_articles, batch_sentences, steps
         self.word_dropout, self.seed = word_dropout, seed
         hidden = [tokenizer.token_to_id(name) for name in ("[MASK]", "<mask>")]
@@ -71,7 +76,9 @@ class Batches:
     def epoch(self, number: int, first: int = 0) -> Iterator[list[Step]]:
         """The updates of an epoch, from update `first` on."""
         order = random.Random(f"{self.seed} {number}")
-        batches = self._by_length(order)
+        shares = {"noisy_share": self.noisy_share, "cut_share": self.cut_share}
+        shown = views(self.examples, self.noisy, np.random.default_rng([self.seed, number]), **shares)
+        batches = self._by_length(shown, order)
         for update in range(len(self)):
             chosen = batches[update * self.steps : (update + 1) * self.steps]
             drawn = [
@@ -82,10 +89,10 @@ class Batches:
                 rng = np.random.default_rng([self.seed, number, update])
                 yield [self._step(examples, sets, rng) for examples, sets in zip(chosen, drawn, strict=True)]
 
-    def _by_length(self, order: random.Random) -> list[list[Example]]:
+    def _by_length(self, examples: Sequence[Example], order: random.Random) -> list[list[Example]]:
         """All examples in batches of like length, in random order; a short batch, if any, comes last."""
         size = self.batch_articles
-        shuffled = order.sample(self.examples, len(self.examples))
+        shuffled = order.sample(examples, len(examples))
         full = len(shuffled) - len(shuffled) % size
         batches = by_length(shuffled[:full], lambda example: len(example.ids), size)
         order.shuffle(batches)

@@ -9,7 +9,7 @@ import yaml
 
 from mawaqif import __version__
 from mawaqif.saved import CARD, WEIGHTS, open_model, weight_index
-from mawaqif.train.finetune import FinetuneConfig
+from mawaqif.train.settings import FinetuneConfig
 
 _TEMPLATE = """\
 ---

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,7 @@ class Example:
 
     ids [tokens] without specials; tags [tokens], IGNORED but at first tokens of words; stance [pairs] (0 is none;
     IGNORED where the evidence lies in another window); voice [pairs], IGNORED where there is none; evidence [pairs,
-    tokens + 2].
+    tokens + 2]; sentence [tokens]: number of each token's sentence, rising.
     """
 
     ids: Ints
@@ -40,6 +40,7 @@ class Example:
     stance: Ints
     voice: Ints
     evidence: Bools
+    sentence: Ints
 
 
 @dataclass(frozen=True)
@@ -80,19 +81,45 @@ def _check_labels(article: Article, labels: LabelSet, path: Path) -> None:
             )
 
 
+def load_noisy(paths: Iterable[Path], articles: Sequence[Article], labels: LabelSet) -> dict[str, Article]:
+    """Training articles by id as `mawaqif crossfit` wrote them: with the entities that a model found in them.
+
+    Articles that are not trained on are passed over. Raises InputError where the text is another one.
+    """
+    texts = {article.id: article.text for article in articles}
+    found = {}
+    for path in paths:
+        for article in load_articles(path, labels, None):
+            if article.id in texts:
+                if article.text != texts[article.id]:
+                    raise InputError("is not the text that is trained on", path=str(path), article_id=article.id)
+                found[article.id] = article
+    return found
+
+
 def make_examples(
-    articles: Sequence[Article], tokenizer: Tokenizer, labels: LabelSet, max_tokens: int
+    articles: Sequence[Article],
+    tokenizer: Tokenizer,
+    labels: LabelSet,
+    max_tokens: int,
+    noisy: Mapping[str, Article] | None = None,
 ) -> list[Example]:
-    """One example a window of each article."""
+    """One example a window of each article.
+
+    With `noisy`, by id, the pairs are of the entities of those articles instead, and the stances theirs; the tags stay.
+    """
     examples = []
     for article, encoded in zip(articles, encode([a.text for a in articles], tokenizer, max_tokens), strict=True):
+        paired = (noisy or {}).get(article.id, article)
         tags = word_tags(article, encoded, labels)
         by_token = np.full(len(encoded.ids), IGNORED, dtype=np.int64)
         seen = encoded.first >= 0
         by_token[encoded.first[seen]] = tags[seen]
-        gold = {(s.holder, s.target): s for s in article.stances}
+        by_word = np.append(encoded.sentence, 0)[encoded.word_of]  # 0 where a token has no word
+        sentence = np.maximum.accumulate(by_word)
+        gold = {(s.holder, s.target): s for s in paired.stances}
         for start, end in encoded.windows:
-            pairs = pairs_of(article, encoded, (start, end), labels)
+            pairs = pairs_of(paired, encoded, (start, end), labels)
             stance = np.zeros(len(pairs.pairs), dtype=np.int64)
             voice = np.full(len(pairs.pairs), IGNORED, dtype=np.int64)
             evidence = np.zeros((len(pairs.pairs), end - start + 2), dtype=np.bool_)
@@ -107,7 +134,8 @@ def make_examples(
                     evidence[row, tokens_in(encoded, (start, end), edge.evidence)] = True
                     if not evidence[row].any() and len(encoded.windows) > 1:
                         stance[row] = IGNORED
-            examples.append(Example(encoded.ids[start:end], by_token[start:end], pairs, stance, voice, evidence))
+            ids, tags_here, sentences = encoded.ids[start:end], by_token[start:end], sentence[start:end]
+            examples.append(Example(ids, tags_here, pairs, stance, voice, evidence, sentences))
     return examples
 
 

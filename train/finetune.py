@@ -19,13 +19,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list, send_to_device, set_seed
-from pydantic import Field, model_validator
 from tokenizers import Tokenizer
 from torch import Tensor
 
@@ -35,115 +33,16 @@ from mawaqif.labels import LabelSet
 from mawaqif.model import JointModel
 from mawaqif.train.adapters import add_adapters, merged
 from mawaqif.train.batching import Batches, Step
-from mawaqif.train.checkpoints import (
-    METRICS,
-    Interrupt,
-    interruptible,
-    keep_metrics,
-    load_state,
-    same_run,
-    save_state,
-)
-from mawaqif.train.config import Section
+from mawaqif.train.checkpoints import METRICS, Interrupt, interruptible, keep_metrics, same_run
 from mawaqif.train.encoders import load_encoder, take_heads
-from mawaqif.train.examples import Example, Sentence, load_articles, load_sentences, make_examples
+from mawaqif.train.examples import Example, Sentence, load_articles, load_noisy, load_sentences, make_examples
 from mawaqif.train.objective import loss_sums
 from mawaqif.train.scores import dev_scores
+from mawaqif.train.settings import FinetuneConfig, Training
+from mawaqif.train.state import State
 from mawaqif.train.tokenizer import with_arabert_preprocessing
 
 CHECKPOINT = "training.pt"
-
-
-class NerSet(Section):
-    """A public NER set: JSONL with `tokens` and IOB2 `tags`, one sentence a line."""
-
-    path: Path
-    scheme: str
-    map: dict[str, str] | None = None
-    share: float = Field(1.0, gt=0, le=1)
-    where: dict[str, Any] | None = None
-
-
-class Data(Section):
-    train: list[Path] = Field(min_length=1)
-    dev: Path
-    terms: list[str] | None = None
-    labels: Path | None = None
-    ner: list[NerSet] = Field(default_factory=list)
-
-    @model_validator(mode="after")
-    def _one_head_a_scheme(self) -> Data:
-        both = {s.scheme for s in self.ner if s.map is None} & {s.scheme for s in self.ner if s.map is not None}
-        if both:
-            raise ValueError(f"scheme {min(both)!r} comes with and without a map; give the mapped sets another name")
-        return self
-
-
-class Model(Section):
-    encoder: str
-    preprocess: Literal["arabert"] | None = None
-    max_tokens: int = Field(512, ge=32)
-    stance_width: int = Field(256, ge=8)
-    stance_heads: int = Field(4, ge=1)
-
-    @model_validator(mode="after")
-    def _heads_share_the_width(self) -> Model:
-        if self.stance_width % self.stance_heads:
-            raise ValueError(f"stance_width {self.stance_width} is no multiple of stance_heads {self.stance_heads}")
-        return self
-
-
-class Lora(Section):
-    """Low-rank adapters in place of full fine-tuning (Hu et al. 2021); needs the package peft."""
-
-    rank: int = Field(16, ge=1)
-    alpha: int = Field(32, ge=1)
-    dropout: float = Field(0.05, ge=0, lt=1)
-    targets: list[str] | None = None
-
-
-class Training(Section):
-    epochs: int = Field(10, ge=1)
-    patience: int | None = Field(None, ge=1)
-    batch_articles: int = Field(8, ge=1)
-    batch_sentences: int = Field(32, ge=1)
-    gradient_accumulation: int = Field(1, ge=1)
-    learning_rate: float = Field(3e-4, gt=0)
-    head_learning_rate: float = Field(1e-3, gt=0)
-    layer_decay: float = Field(1.0, gt=0, le=1)
-    weight_decay: float = Field(0.01, ge=0)
-    warmup: float = Field(0.1, ge=0, lt=1)
-    head_dropout: float = Field(0.1, ge=0, lt=1)
-    encoder_dropout: float | None = Field(None, ge=0, lt=1)
-    word_dropout: float = Field(0.0, ge=0, lt=1)
-    mention_weight: float = Field(1.0, ge=0)
-    ner_weight: float = Field(1.0, ge=0)
-    stance_weight: float = Field(0.1, ge=0)
-    evidence_weight: float = Field(0.5, ge=0)
-    voice_weight: float = Field(0.2, ge=0)
-    positive_weight: float = Field(2.0, gt=0)
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
-    precision: Literal["no", "bf16", "fp16"] = "no"
-    gradient_checkpointing: bool = False
-    lora: Lora | None = None
-    checkpoint_minutes: float = Field(5.0, ge=0)
-    log_with: Literal["tensorboard", "trackio", "wandb"] | None = None
-    seed: int = 0
-
-    def weight(self, task: str) -> float:
-        """The weight of a task's loss."""
-        weight: float = getattr(self, f"{task.partition('.')[0]}_weight")
-        return weight
-
-
-class FinetuneConfig(Section):
-    """Every key of a fine-tuning run; `configs/default.yaml` explains each."""
-
-    output: Path
-    data: Data
-    model: Model
-    training: Training = Field(default_factory=Training)
-    card_notes: str | None = None
 
 
 @dataclass(frozen=True)
@@ -169,6 +68,7 @@ class Run:
     model: JointModel
     articles: list[Article]
     train: list[Example]
+    noisy: list[Example]
     dev: list[Article]
     sentences: dict[str, list[Sentence]]
 
@@ -181,6 +81,9 @@ class Run:
             batch_articles=training.batch_articles,
             batch_sentences=training.batch_sentences,
             steps=training.gradient_accumulation * processes,
+            noisy=self.noisy,
+            noisy_share=training.noisy_share,
+            cut_share=training.cut_share,
             word_dropout=training.word_dropout,
             seed=training.seed,
         )
@@ -190,6 +93,8 @@ def setup(config: FinetuneConfig) -> Run:
     """Reads data and encoder and builds the model. Raises ConfigError or InputError before anything is trained."""
     labels = LabelSet.load(config.data.labels) if config.data.labels else LabelSet.default()
     articles = [a for path in config.data.train for a in load_articles(path, labels, config.data.terms)]
+    if fold := config.data.fold:
+        articles = [article for n, article in enumerate(articles) if n % fold.of != fold.number]
     if not articles:
         raise ConfigError(f"data.train: no article with terms {config.data.terms}; widen data.terms or leave it out")
     encoder, tokenizer = load_encoder(config.model.encoder, config.training.encoder_dropout)
@@ -210,8 +115,10 @@ def setup(config: FinetuneConfig) -> Run:
     if config.training.lora:
         add_adapters(model, **config.training.lora.model_dump())
     examples = make_examples(articles, tokenizer, labels, config.model.max_tokens)
+    found = load_noisy(config.data.noisy, articles, labels)
+    noisy = make_examples(articles, tokenizer, labels, config.model.max_tokens, found) if found else []
     dev = load_articles(config.data.dev, labels, None)
-    return Run(config, labels, tokenizer, model, articles, examples, dev, sentences)
+    return Run(config, labels, tokenizer, model, articles, examples, noisy, dev, sentences)
 
 
 def save_memory(encoder: Any) -> None:
@@ -231,7 +138,7 @@ def finetune(config: FinetuneConfig) -> Iterator[Progress]:
     run = setup(config)
     if accelerator.is_main_process:
         free = {"output": True, "card_notes": True, "training": {"checkpoint_minutes", "log_with"}}
-        files = [*config.data.train, config.data.dev, *(each.path for each in config.data.ner)]
+        files = [*config.data.train, config.data.dev, *config.data.noisy, *(each.path for each in config.data.ner)]
         same_run(config.output, config.model_dump(mode="json", exclude=free), files)  # type: ignore[arg-type]
     accelerator.wait_for_everyone()
     with interruptible() as interrupt:
@@ -378,40 +285,3 @@ def schedule(done: float, warmup: float) -> float:
     if done < warmup:
         return done / warmup
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (done - warmup) / (1 - warmup))))
-
-
-class State:
-    """Where a run stands: the next update, the epoch's losses so far, the best score, and the tensors of all parts."""
-
-    def __init__(self, accelerator: Accelerator, model: JointModel, optimizer: Any, scheduler: Any) -> None:
-        self.accelerator = accelerator
-        self.parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
-        if accelerator.scaler is not None:
-            self.parts["scaler"] = accelerator.scaler
-        self.epoch, self.update, self.waited, self.best = 0, 0, 0, -1.0
-        self.sums: dict[str, tuple[float, int]] = {}
-
-    def add(self, found: dict[str, tuple[float, int]]) -> None:
-        for task, (value, number) in found.items():
-            before = self.sums.get(task, (0.0, 0))
-            self.sums[task] = (before[0] + value, before[1] + number)
-
-    def losses(self) -> dict[str, float]:
-        return {task: value / max(1, number) for task, (value, number) in self.sums.items()}
-
-    def next_epoch(self, score: float) -> None:
-        self.epoch, self.update, self.sums = self.epoch + 1, 0, {}
-        self.best, self.waited = (score, 0) if score > self.best else (self.best, self.waited + 1)
-
-    def save(self, path: Path) -> None:
-        if self.accelerator.is_main_process:
-            place = {key: getattr(self, key) for key in ("epoch", "update", "waited", "best", "sums")}
-            save_state({**place, **{name: part.state_dict() for name, part in self.parts.items()}}, path)
-
-    def load(self, path: Path) -> None:
-        state = load_state(path)
-        if state is not None:
-            for name, part in self.parts.items():
-                part.load_state_dict(state[name])
-            for key in ("epoch", "update", "waited", "best", "sums"):
-                setattr(self, key, state[key])

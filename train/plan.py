@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from mawaqif.train.finetune import FinetuneConfig, Run, setup
+from mawaqif.train.finetune import Run, setup
+from mawaqif.train.settings import FinetuneConfig
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from mawaqif.article import AUTHOR, Article
-from mawaqif.eval import align, pair, score_entities
+from mawaqif.eval import align, carry, pair, score_entities
 
 TEXT = "الف باء تاء ثاء جيم حاء خاء دال"
 A, B, C, D, E, F, G, H = TEXT.split()
@@ -106,3 +106,17 @@ def test_the_same_entities_align_to_themselves_also_without_mentions(build):
 
 def test_only_author_aligns_where_nothing_is_predicted(build):
     assert align(build(TEXT, {"1": ("PERS", A)}), build(TEXT)) == {AUTHOR: AUTHOR}
+
+
+def test_stances_are_carried_onto_predicted_entities(build):
+    gold = build(
+        TEXT,
+        {"1": ("PERS", A), "2": ("PERS", B), "3": ("ORG", C)},
+        [("1", "2", "against", "speech", A), ("2", "3", "favor"), (AUTHOR, "2", "favor")],
+    )
+    predicted = build(TEXT, {"x": ("ORG", B), "y": ("PERS", A), "z": ("PERS", H)}, [("z", "x", "favor")])
+    carried = carry(gold, predicted)
+    assert (carried.mentions, carried.entities) == (predicted.mentions, predicted.entities)
+    assert [(s.holder, s.target, s.stance) for s in carried.stances] == [("y", "x", "against"), (AUTHOR, "x", "favor")]
+    assert carried.stances[0].evidence == gold.stances[0].evidence
+    assert carry(gold, gold) == gold

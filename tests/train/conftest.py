@@ -35,7 +35,8 @@ def kill_at() -> Callable[[str, BaseModel, int], None]:
         module, _, function = recipe.rpartition(".")
         program = (
             "import os, signal, sys\n"
-            f"from {module} import {type(config).__name__}, {function}\n"
+            f"from {type(config).__module__} import {type(config).__name__}\n"
+            f"from {module} import {function}\n"
             f"for step in {function}({type(config).__name__}.model_validate_json(sys.argv[1])):\n"
             f"    if step.step == {step}: os.kill(os.getpid(), signal.SIGKILL)\n"
         )

@@ -98,5 +98,5 @@ def example(length: int) -> Example:
     pairs = Pairs(["AUTHOR"], empty > 0, np.array([0]), empty, np.zeros((0, 2), dtype=np.int64))
     none = np.zeros(0, dtype=np.int64)
     return Example(
-        np.full(length, 3), np.zeros(length, dtype=np.int64), pairs, none, none, np.zeros((0, length + 2), bool)
+        np.full(length, 3), np.zeros(length, dtype=np.int64), pairs, none, none, np.zeros((0, length + 2), bool), none
     )

@@ -25,8 +25,9 @@ from mawaqif.model import JointModel
 from mawaqif.saved import open_model
 from mawaqif.train.checkpoints import Interrupt
 from mawaqif.train.config import Section
-from mawaqif.train.finetune import FinetuneConfig, Progress, build_optimizer, finetune, fit, schedule, setup
+from mawaqif.train.finetune import Progress, build_optimizer, finetune, fit, schedule, setup
 from mawaqif.train.scores import dev_scores
+from mawaqif.train.settings import FinetuneConfig
 
 KillAt = Callable[[str, Section, int], None]
 Configure = Callable[..., FinetuneConfig]
@@ -126,7 +127,8 @@ def test_two_processes_do_what_one_does(configure: Configure) -> None:
     config = configure("two", training=training)
     program = (
         "import sys\n"
-        "from mawaqif.train.finetune import FinetuneConfig, finetune\n"
+        "from mawaqif.train.finetune import finetune\n"
+        "from mawaqif.train.settings import FinetuneConfig\n"
         "list(finetune(FinetuneConfig.model_validate_json(sys.argv[1])))\n"
     )
     with socket.socket() as free:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mawaqif.train.finetune import FinetuneConfig
 from mawaqif.train.plan import plan
+from mawaqif.train.settings import FinetuneConfig
 
 
 def test_a_plan(news: Path, tiny_encoder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,134 @@
+"""The command line of the training room: train, crossfit, pretrain, export."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from mawaqif.errors import require
+
+app = typer.Typer()
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Overrides = Annotated[list[str] | None, typer.Argument(help="Overrides, e.g. training.epochs=3")]
+
+
+@app.command()
+def train(
+    config: Path,
+    overrides: Overrides = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what the run would do.")] = False,
+) -> None:
+    """Fine-tune an encoder on annotated articles (needs the extra `train`)."""
+    _require_training()
+    from mawaqif.train.config import load_config
+    from mawaqif.train.finetune import finetune
+    from mawaqif.train.settings import FinetuneConfig
+
+    settings = load_config(config, FinetuneConfig, overrides or [])
+    if dry_run:
+        _show_plan(settings)
+        return
+    _follow(finetune(settings), "training")
+    if _is_main_process():
+        from mawaqif.train.card import write_card
+        from mawaqif.train.export import export_onnx
+
+        export_onnx(settings.output)
+        write_card(settings.output, settings)
+        print(settings.output)
+
+
+@app.command()
+def crossfit(
+    config: Path,
+    overrides: Overrides = None,
+    folds: Annotated[int, typer.Option(min=2, help="How many models to train, each without its part.")] = 3,
+) -> None:
+    """Find the entities of the training articles with models that have not seen them (needs `train` and `eval`).
+
+    Writes <output>/noisy.jsonl for the key data.noisy: a model trained on gold entities alone trusts its own too much.
+    """
+    _require_training()
+    require("scipy", "eval")
+    from mawaqif.crossfit import leave_out, write_noisy
+    from mawaqif.train.config import load_config
+    from mawaqif.train.finetune import finetune
+    from mawaqif.train.settings import FinetuneConfig
+
+    settings = load_config(config, FinetuneConfig, overrides or [])
+    parts = leave_out(settings, folds)
+    for number, part in enumerate(parts, 1):
+        _follow(finetune(part), f"model {number} of {folds}")
+    if _is_main_process():
+        print(f"{write_noisy(settings, parts)} articles")
+
+
+def _show_plan(settings: Any) -> None:
+    import yaml
+
+    from mawaqif.train.plan import plan
+
+    found = asdict(plan(settings, int(os.environ.get("WORLD_SIZE", "1"))))
+    memory = found.pop("memory")
+    told = {
+        "configuration": settings.model_dump(mode="json", exclude={"card_notes"}),
+        "plan": {**found, "memory of one process, estimated": f"{memory / 2**30:.1f} GiB"},
+    }
+    print(yaml.safe_dump(told, allow_unicode=True, sort_keys=False), end="")
+
+
+def _is_main_process() -> bool:
+    """Whether this process does what must be done once: under `accelerate launch`, only the first of several."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+@app.command()
+def pretrain(config: Path, overrides: Overrides = None) -> None:
+    """Pre-train an encoder on unlabelled text (needs the extra `train`)."""
+    _require_training()
+    from mawaqif.train.config import load_config
+    from mawaqif.train.pretrain import PretrainConfig
+    from mawaqif.train.pretrain import pretrain as run
+
+    settings = load_config(config, PretrainConfig, overrides or [])
+    _follow(run(settings), "pre-training")
+    print(settings.output)
+
+
+def _require_training() -> None:
+    """Before the first step, so that no run ends hours later for want of the package that exports it."""
+    for module in ("torch", "transformers", "accelerate", "onnx", "onnxscript", "safetensors", "seqeval"):
+        require(module, "train")
+
+
+def _follow(progress: Iterator[Any], title: str) -> None:
+    """Shows a recipe's progress: a bar in a terminal, now and then a line elsewhere. Ctrl-C says how to go on."""
+    from mawaqif.train.progress import follow
+
+    try:
+        if _is_main_process():
+            follow(progress, title, errors)
+        else:
+            for _ in progress:
+                pass
+    except KeyboardInterrupt:
+        errors.print("stopped; the same command goes on from the last checkpoint")
+        sys.exit(130)
+
+
+@app.command()
+def export(model: Annotated[Path, typer.Argument(help="Model directory.")]) -> None:
+    """Write a model directory's ONNX graphs (needs the extra `train`)."""
+    _require_training()
+    from mawaqif.train.export import export_onnx
+
+    for path in export_onnx(model):
+        print(path)

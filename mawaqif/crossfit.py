@@ -1,0 +1,47 @@
+"""Entities as a model finds them in articles that it was not trained on, with the gold stances between them.
+
+Gold entities are all right, and an unnamed actor or an issue is among them only where somebody takes a stance on it. A
+model trained on those alone believes of every entity that it finds what held of gold. Cross-fitting shows it its own
+mistakes: each of several models is trained without a part of the articles and then finds the entities of that part.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from pathlib import Path
+
+from mawaqif.eval import carry
+from mawaqif.inference.tagger import load
+from mawaqif.jsonl import write_articles
+from mawaqif.labels import LabelSet
+from mawaqif.train.examples import load_articles
+from mawaqif.train.settings import FinetuneConfig, Fold
+
+NOISY = "noisy.jsonl"
+
+
+def leave_out(config: FinetuneConfig, folds: int) -> list[FinetuneConfig]:
+    """One configuration a fold, each training without its part, in a directory of its own under the output."""
+    return [
+        config.model_copy(
+            update={
+                "output": config.output / f"fold{number}",
+                "data": config.data.model_copy(update={"fold": Fold(number=number, of=folds), "noisy": []}),
+            }
+        )
+        for number in range(folds)
+    ]
+
+
+def write_noisy(config: FinetuneConfig, parts: list[FinetuneConfig]) -> int:
+    """Tags each left-out part with its trained model; returns how many articles `<output>/noisy.jsonl` now holds."""
+    labels = LabelSet.load(config.data.labels) if config.data.labels else LabelSet.default()
+    articles = list(chain.from_iterable(load_articles(path, labels, config.data.terms) for path in config.data.train))
+    found = []
+    for number, part in enumerate(parts):
+        gold = articles[number :: len(parts)]
+        # With every stance, however improbable: an entity counts here whether or not one is found for it.
+        tagger = load(part.output, engine="torch")
+        tagged = tagger.pipe([article.clean() for article in gold], min_score=0.0, evidence=False)
+        found += [carry(a, b) for a, b in zip(gold, tagged, strict=True)]
+    return write_articles(found, Path(config.output) / NOISY)

@@ -13,7 +13,7 @@ import numpy as np
 from mawaqif.decoding import Floats
 from mawaqif.encoding import Ints, PairArrays
 from mawaqif.errors import ModelError, require
-from mawaqif.saved import ENCODER_GRAPH, LABELS, STANCE_GRAPH, SavedModel
+from mawaqif.saved import LABELS, Precision, SavedModel
 
 EngineName = Literal["auto", "onnx", "torch"]
 
@@ -30,16 +30,23 @@ class Engine(Protocol):
         """Stance [batch, pairs, 1 + stances], voice [batch, pairs, voices], evidence [batch, pairs, tokens] logits."""
 
 
-def make_engine(saved: SavedModel, name: EngineName = "auto", threads: int | None = None) -> Engine:
+def make_engine(
+    saved: SavedModel, name: EngineName = "auto", threads: int | None = None, precision: Precision | None = None
+) -> Engine:
     """The engine called `name`; auto: ONNX Runtime if the model has graphs, else PyTorch.
 
-    `threads`: processor threads, None for all. Raises ModelError or MissingExtraError where it cannot run.
+    `threads`: processor threads, None for all. `precision` of the ONNX graphs, None for the model's own default.
+    Raises ModelError or MissingExtraError where it cannot run.
     """
-    if name == "torch" or (name == "auto" and not saved.has_graphs):
+    graphs = saved.graphs(precision or saved.precision)
+    if name == "torch" or (name == "auto" and not graphs and precision is None):
         return TorchEngine(saved, threads)
-    if not saved.has_graphs:
-        raise ModelError(f"{saved.directory}: has no ONNX graphs; make them with: mawaqif export {saved.directory}")
-    return OnnxEngine(saved, threads)
+    if not graphs:
+        wanted = precision or saved.precision
+        raise ModelError(
+            f"{saved.directory}: has no ONNX graphs in {wanted}; make them with: mawaqif export {saved.directory}"
+        )
+    return OnnxEngine(saved, graphs, threads)
 
 
 class OnnxEngine:
@@ -47,7 +54,7 @@ class OnnxEngine:
 
     name = "onnx"
 
-    def __init__(self, saved: SavedModel, threads: int | None = None) -> None:
+    def __init__(self, saved: SavedModel, graphs: tuple[Path, Path], threads: int | None = None) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -61,8 +68,7 @@ class OnnxEngine:
             except Exception as error:  # onnxruntime has no public base class for its errors
                 raise ModelError(f"{path}: ONNX Runtime cannot load it ({error}); export the model again") from error
 
-        self._encoder = session(saved.directory / ENCODER_GRAPH)
-        self._stances = session(saved.directory / STANCE_GRAPH)
+        self._encoder, self._stances = map(session, graphs)
         _, tags = self._encoder.get_outputs()
         stance, voice, _ = self._stances.get_outputs()
         labels = saved.labels

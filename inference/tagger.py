@@ -22,7 +22,7 @@ from mawaqif.encoding import Encoded, Ints, Pairs, encode, pad_pairs, pad_window
 from mawaqif.errors import ModelError, require
 from mawaqif.inference.clustering import cluster
 from mawaqif.inference.engine import Engine, EngineName, make_engine
-from mawaqif.saved import CONFIG, EMBEDDED, TOKENIZER, SavedModel, open_model
+from mawaqif.saved import CONFIG, EMBEDDED, TOKENIZER, Precision, SavedModel, open_model
 
 _HUB_SECONDS = 5.0  # to answer
 _LEAST_TOKENS = 8  # in a window, with [CLS] and [SEP]
@@ -31,14 +31,21 @@ _TOKENS_A_BATCH = 4096
 _SCORES_A_BATCH = 1_000_000  # entity pairs times tokens
 
 
-def load(model: str | Path | None = None, *, engine: EngineName = "auto", threads: int | None = None) -> Tagger:
+def load(
+    model: str | Path | None = None,
+    *,
+    engine: EngineName = "auto",
+    threads: int | None = None,
+    precision: Precision | None = None,
+) -> Tagger:
     """A tagger with the embedded model, a model directory, or a model on the Hugging Face hub.
 
     engine: auto (ONNX Runtime if the model has ONNX graphs, else PyTorch), onnx or torch. threads: processor threads,
-    None for all. Raises ModelError that says what is missing, or MissingExtraError.
+    None for all. precision: fp32 or int8 (ONNX Runtime only), None for the model's default. Raises ModelError that says
+    what is missing, or MissingExtraError.
     """
     saved = open_model(_find(model))
-    return Tagger(saved, make_engine(saved, engine, threads))
+    return Tagger(saved, make_engine(saved, engine, threads, precision))
 
 
 def _find(model: str | Path | None) -> Path:

@@ -125,10 +125,28 @@ def _follow(progress: Iterator[Any], title: str) -> None:
 
 
 @app.command()
-def export(model: Annotated[Path, typer.Argument(help="Model directory.")]) -> None:
-    """Write a model directory's ONNX graphs (needs the extra `train`)."""
+def export(
+    model: Annotated[Path, typer.Argument(help="Model directory.")],
+    gold: Annotated[
+        Path | None, typer.Option(help="Annotated dev articles: int8 becomes the default if it costs little on them.")
+    ] = None,
+) -> None:
+    """Write a model directory's ONNX graphs in fp32 and int8, and tell what int8 costs (needs the extra `train`)."""
     _require_training()
     from mawaqif.train.export import export_onnx
 
     for path in export_onnx(model):
         print(path)
+    if gold:
+        _choose_precision(model, gold)
+
+
+def _choose_precision(model: Path, gold: Path) -> None:
+    """Makes int8 the default of a model where no headline score falls by more than half a point."""
+    require("scipy", "eval")
+    from mawaqif.precision import choose_precision
+
+    choice = choose_precision(model, gold)
+    for name, scores in choice.scores.items():
+        print(f"{name}: " + ", ".join(f"{precision} {score:.4f}" for precision, score in scores.items()))
+    print(f"default precision: {choice.precision}")

@@ -31,7 +31,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 from mawaqif.encoding import DISTANCE_BUCKETS
 from mawaqif.errors import ModelError
 from mawaqif.labels import LabelSet
-from mawaqif.saved import CONFIG, ENCODER_GRAPH, LABELS, STANCE_GRAPH, TOKENIZER, WEIGHTS, SavedModel
+from mawaqif.saved import CONFIG, LABELS, PRECISIONS, TOKENIZER, WEIGHTS, SavedModel, graph_paths
 
 
 class StanceHead(nn.Module):
@@ -162,8 +162,8 @@ class JointModel(nn.Module):
         weights = {k: v.half().contiguous() for k, v in self.state_dict().items() if not k.startswith("schemes.")}
         new = directory / f"{WEIGHTS}.tmp"  # a kill or a full disk leaves the last weights whole
         save_file(weights, new, metadata={"format": "pt"})
-        for graph in (ENCODER_GRAPH, STANCE_GRAPH):  # they hold small weights of what was saved here before
-            (directory / graph).unlink(missing_ok=True)
+        for graph in (path for precision in PRECISIONS for path in graph_paths(directory, precision)):
+            graph.unlink(missing_ok=True)  # it holds small weights of what was saved here before
         new.replace(directory / WEIGHTS)
         (directory / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         (directory / WEIGHTS).chmod((directory / CONFIG).stat().st_mode)  # save_file lets only the owner read it

@@ -6,6 +6,7 @@
     labels.json        the label set
     README.md          the model card
     encoder.onnx, stances.onnx   optional: the computation for ONNX Runtime, with the weights of model.safetensors
+    encoder.int8.onnx, stances.int8.onnx   optional: the same with 8-bit matrix products
 
 Nothing in a directory is ever executed: there is no pickle, and a configuration that points to code is refused.
 """
@@ -16,7 +17,7 @@ import json
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tokenizers import Tokenizer
 
@@ -31,6 +32,8 @@ CONFIG, WEIGHTS, TOKENIZER, LABELS, CARD = (
     "README.md",
 )
 ENCODER_GRAPH, STANCE_GRAPH = "encoder.onnx", "stances.onnx"
+Precision = Literal["fp32", "int8"]
+PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
 EMBEDDED = Path(str(files("mawaqif.models"))) / "default"
 
 
@@ -49,8 +52,23 @@ class SavedModel:
         return section
 
     @property
-    def has_graphs(self) -> bool:
-        return all((self.directory / name).is_file() for name in (ENCODER_GRAPH, STANCE_GRAPH))
+    def precision(self) -> Precision:
+        """The precision of the ONNX graphs that are used unless another is asked for (setting `precision`)."""
+        return "int8" if self.settings.get("precision") == "int8" else "fp32"
+
+    def graphs(self, precision: Precision) -> tuple[Path, Path] | None:
+        """The ONNX graphs of the encoder and of the stance head in a precision, if both are there."""
+        paths = graph_paths(self.directory, precision)
+        return paths if all(path.is_file() for path in paths) else None
+
+
+def graph_paths(directory: Path, precision: Precision) -> tuple[Path, Path]:
+    """Where the ONNX graphs of the encoder and of the stance head lie."""
+    names = (ENCODER_GRAPH, STANCE_GRAPH)
+    first, second = (
+        directory / (n if precision == "fp32" else n.replace(".onnx", f".{precision}.onnx")) for n in names
+    )
+    return first, second
 
 
 def open_model(directory: str | Path) -> SavedModel:
@@ -87,7 +105,7 @@ def open_model(directory: str | Path) -> SavedModel:
     return SavedModel(directory, config, labels, tokenizer)
 
 
-def store_setting(saved: SavedModel, name: str, value: float) -> None:
+def store_setting(saved: SavedModel, name: str, value: float | str) -> None:
     """Writes one setting of the section `mawaqif` into the directory's config.json, beside and then into place."""
     path = saved.directory / CONFIG
     config = {**saved.config, "mawaqif": {**saved.settings, name: value}}

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -17,6 +18,7 @@ import mawaqif
 from mawaqif.article import Article
 from mawaqif.cli import app, main
 from mawaqif.jsonl import read_articles, write_articles
+from mawaqif.saved import open_model
 
 Fails = Callable[..., str]
 TEXT = "رفض البرلمان النوري الخطة، وأيدها حزب النخيل.\nوقال سليم الوراق إن الخطة ستفشل!"
@@ -359,5 +361,28 @@ def test_export_writes_the_graphs(tiny_model: Path, tmp_path: Path, text_file: P
     model = tmp_path / "model"
     shutil.copytree(tiny_model, model)
     status, out, _ = run("export", model)
-    assert (status, out.split()) == (0, [str(model / "encoder.onnx"), str(model / "stances.onnx")])
+    names = ("encoder.onnx", "stances.onnx", "encoder.int8.onnx", "stances.int8.onnx")
+    assert (status, out.split()) == (0, [str(model / name) for name in names])
     assert run("tag", text_file, "-m", model, "--engine", "onnx")[0] == 0
+
+
+@pytest.mark.parametrize(("cost", "chosen"), [(0.004, "int8"), (0.006, "fp32"), (-0.1, "int8")])
+def test_8_bits_become_the_default_where_they_cost_little(
+    tiny_onnx_model: Path, tmp_path: Path, gold: Path, monkeypatch: pytest.MonkeyPatch, cost: float, chosen: str
+) -> None:
+    model = Path(shutil.copytree(tiny_onnx_model, tmp_path / "model"))
+    used: list[object] = []
+
+    def scored(*_: object, **__: object) -> SimpleNamespace:
+        used.append(None)
+        return SimpleNamespace(headline={"edges": SimpleNamespace(value=0.5 - cost * (len(used) - 1))})
+
+    monkeypatch.setattr("mawaqif.precision.evaluate", scored)
+    status, out, err = run("export", model, "--gold", gold)
+    assert status == 0, err
+    assert out.splitlines()[-2:] == [
+        f"edges: fp32 0.5000, int8 {0.5 - cost:.4f}",
+        f"default precision: {chosen}",
+    ]
+    assert open_model(model).precision == chosen
+    assert mawaqif.load(model).saved.precision == chosen

@@ -31,10 +31,10 @@ def test_a_whole_directory_opens(tiny_model: Path, tiny_onnx_model: Path) -> Non
     assert saved.directory == tiny_model
     assert saved.settings["max_tokens"] == 64
     assert saved.labels.type_names[0] == "PERS"
-    assert not saved.has_graphs
+    assert saved.graphs("fp32") is None
     assert saved.tokenizer.padding is None
     assert saved.tokenizer.truncation is None
-    assert open_model(tiny_onnx_model).has_graphs
+    assert open_model(tiny_onnx_model).graphs("int8")
 
 
 def test_no_directory(tmp_path: Path) -> None:

@@ -3,6 +3,10 @@
 A graph is exported by PyTorch, then each of its large constants is found among the saved weights and replaced by a
 reference into model.safetensors (ONNX external data) with a cast to fp32. So the weights exist once, both engines use
 the very same numbers, and the graphs are a few hundred kilobytes. ONNX Runtime folds the casts when it loads.
+
+The int8 graphs are the same with 8-bit matrix products: weights rounded a column (from the 16-bit ones when the graph
+is loaded, so they cost no disk), activations rounded a token at run time. A token's result depends on no other article
+of the batch; one scale for the batch, as ONNX Runtime's own dynamic quantisation has it, would let neighbours in.
 """
 
 from __future__ import annotations
@@ -21,7 +25,8 @@ from torch import Tensor, nn
 
 from mawaqif.errors import ModelError
 from mawaqif.model import JointModel
-from mawaqif.saved import ENCODER_GRAPH, STANCE_GRAPH, WEIGHTS, SavedModel, open_model, weight_index
+from mawaqif.saved import PRECISIONS, WEIGHTS, SavedModel, graph_paths, open_model, weight_index
+from mawaqif.train.quantise import quantise
 
 OPSET = 20
 _SMALL = 256  # constants with fewer elements stay inside the graph
@@ -37,7 +42,7 @@ class _Encode(nn.Module):
 
 
 def export_onnx(directory: str | Path) -> list[Path]:
-    """Writes encoder.onnx and stances.onnx into a model directory and returns their paths.
+    """Writes encoder.onnx and stances.onnx, and the same in int8, into a model directory and returns their paths.
 
     encoder.onnx: ids, mask [batch, tokens] int64 → hidden [batch, tokens, hidden], tags [batch, tokens, tags].
     stances.onnx: hidden, mask, entity_mask [batch, entities, tokens] bool, types [batch, entities], distance [batch,
@@ -45,6 +50,7 @@ def export_onnx(directory: str | Path) -> list[Path]:
     """
     saved = open_model(directory)
     model = JointModel.load(saved)
+    model.encoder.set_attn_implementation("eager")  # PyTorch's fused attention exports a guard against NaN per layer
     batch, tokens, entities, pairs = 2, 24, 5, 7
     ids = torch.randint(5, 100, (batch, tokens))
     mask = torch.ones_like(ids)
@@ -60,11 +66,13 @@ def export_onnx(directory: str | Path) -> list[Path]:
     inputs |= {"types": types, "distance": distance, "pairs": rows}
     dynamic = {name: 3 if name in {"entity_mask", "distance"} else 2 for name in inputs}
     stances = _export(model.stances, inputs, ["stance", "voice", "evidence"], dynamic)
-    paths = []
-    for graph, name in ((encoder, ENCODER_GRAPH), (stances, STANCE_GRAPH)):
+    for graph in (encoder, stances):
         _share_weights(graph, weights, saved.directory / WEIGHTS)
-        paths.append(saved.directory / name)
-        onnx.save_model(graph, str(paths[-1]))
+    paths: list[Path] = []
+    for precision in PRECISIONS:
+        for graph, path in zip((encoder, stances), graph_paths(saved.directory, precision), strict=True):
+            onnx.save_model(quantise(graph) if precision == "int8" else graph, str(path))
+            paths.append(path)
     return paths
 
 

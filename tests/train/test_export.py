@@ -19,7 +19,7 @@ from transformers import BertConfig, BertModel
 from mawaqif.errors import ModelError
 from mawaqif.labels import LabelSet
 from mawaqif.model import JointModel
-from mawaqif.saved import ENCODER_GRAPH, STANCE_GRAPH, WEIGHTS, open_model
+from mawaqif.saved import ENCODER_GRAPH, PRECISIONS, STANCE_GRAPH, WEIGHTS, graph_paths, open_model
 from mawaqif.train.export import export_onnx
 
 Arrays = dict[str, np.ndarray]
@@ -86,7 +86,37 @@ def test_graphs_and_pytorch_agree(request: pytest.FixtureRequest, kind: str) -> 
 
 
 @pytest.mark.parametrize("kind", ["tiny_onnx_model", "bert"])
-@pytest.mark.parametrize("name", [ENCODER_GRAPH, STANCE_GRAPH])
+def test_8_bits_are_near_and_no_batch_changes_them(request: pytest.FixtureRequest, kind: str) -> None:
+    directory = request.getfixturevalue(kind)
+    exact, rounded = (
+        [session(directory, path.name) for path in graph_paths(directory, precision)] for precision in PRECISIONS
+    )
+    for shape in SHAPES:
+        inputs, given = random_inputs(*shape)
+        real = inputs["mask"] > 0
+        hidden, tags = exact[0].run(["hidden", "tags"], inputs)
+        found = rounded[0].run(["hidden", "tags"], inputs)
+        for mine, theirs in zip(found, (hidden, tags), strict=True):
+            error = np.linalg.norm((mine - theirs)[real]) / np.linalg.norm(theirs[real])
+            assert 0 < error < 0.02  # it is rounded, and it is near
+        for row in range(shape[0]):
+            length = int(inputs["mask"][row].sum())
+            alone = rounded[0].run(["hidden"], {name: array[row : row + 1, :length] for name, array in inputs.items()})
+            assert_allclose(alone[0][0], found[0][row, :length], atol=2e-5)
+        given |= {"hidden": hidden, "token_mask": inputs["mask"]}
+        results = (run.run(["stance", "voice", "evidence"], given) for run in (rounded[1], exact[1]))
+        for mine, theirs in zip(*results, strict=True):
+            assert np.abs(mine - theirs)[np.abs(theirs) < 1e3].max() < 0.05
+
+
+def test_what_is_constant_and_wide_is_rounded(tiny_onnx_model: Path) -> None:
+    kinds = [node.op_type for node in onnx.load(graph_paths(tiny_onnx_model, "int8")[0]).graph.node]
+    assert kinds.count("MatMulInteger") == 2 * 2  # two layers; what leads back to 32 units is too narrow
+    assert kinds.count("MatMul") > 2  # attention, narrow products
+
+
+@pytest.mark.parametrize("kind", ["tiny_onnx_model", "bert"])
+@pytest.mark.parametrize("name", [ENCODER_GRAPH, STANCE_GRAPH, "encoder.int8.onnx", "stances.int8.onnx"])
 def test_graphs_are_small_and_hold_no_weights(request: pytest.FixtureRequest, kind: str, name: str) -> None:
     directory = request.getfixturevalue(kind)
     assert (directory / name).stat().st_size < 1_000_000

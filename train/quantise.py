@@ -29,7 +29,7 @@ def quantise(model: Any) -> Any:
     nodes: list[Any] = []
     for number, node in enumerate(graph.node):
         if node.op_type == "MatMul" and widths.get(node.input[1], 0) >= _LEAST_COLUMNS:
-            nodes += _product(f"int8.{number}", *node.input, node.output[0])
+            nodes += _product(f"int8.{number}", node.input[0], node.input[1], node.output[0])
         else:
             nodes.append(node)
     constants: dict[str, Any] = {

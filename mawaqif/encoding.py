@@ -200,13 +200,17 @@ def pairs_of(article: Article, encoded: Encoded, window: Span, labels: LabelSet)
     """The entities with a mention inside the window, AUTHOR, and every ordered pair that the label set allows."""
     start, end = window
     number = {label.name: n for n, label in enumerate(labels.types)}
+    word_of = encoded.word_of[start:end]
+    seen = word_of[word_of >= 0]
+    first, last = (int(seen[0]), int(seen[-1])) if len(seen) else (0, -1)
     tokens_of: dict[str, list[Ints]] = {}
     for mention in article.mentions:
         if mention.entity is not None and mention.type in number:
             inside = words_in(encoded, mention.start, mention.end)
-            tokens = np.flatnonzero(np.isin(encoded.word_of[start:end], inside)) if len(inside) else inside
-            if len(tokens):
-                tokens_of.setdefault(mention.entity, []).append(tokens + 1)
+            if len(inside) and inside[0] <= last and first <= inside[-1]:
+                tokens = _tokens_of(word_of, inside)
+                if len(tokens):
+                    tokens_of.setdefault(mention.entity, []).append(tokens)
     type_of = {entity.id: number[entity.type] for entity in article.entities if entity.id in tokens_of}
     ids = [AUTHOR, *type_of]
     mask = np.zeros((len(ids), end - start + 2), dtype=np.bool_)
@@ -238,8 +242,14 @@ def distances(mask: Bools) -> Ints:
 def tokens_in(encoded: Encoded, window: Span, span: Span) -> Ints:
     """Positions (with [CLS] as 0) of the window's tokens whose word has a character inside a text span."""
     start, end = window
-    inside = words_in(encoded, *span)
-    return np.flatnonzero(np.isin(encoded.word_of[start:end], inside)) + 1
+    return _tokens_of(encoded.word_of[start:end], words_in(encoded, *span))
+
+
+def _tokens_of(word_of: Ints, inside: Ints) -> Ints:
+    """Positions (with [CLS] as 0) of the tokens of a run of words."""
+    if not len(inside):
+        return inside
+    return np.flatnonzero((word_of >= inside[0]) & (word_of <= inside[-1])) + 1
 
 
 def pad_pairs(windows: Sequence[Pairs], tokens: int) -> PairArrays:

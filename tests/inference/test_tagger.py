@@ -195,6 +195,18 @@ def test_a_long_text_is_read_to_its_end(narrow: Tagger) -> None:
     assert max(s.evidence[1] for s in article.stances if s.evidence) > len(text) / 2
 
 
+def test_ten_thousand_words_are_read_to_the_last(tagger: Tagger) -> None:
+    text = " ".join(["قال سليم الوراق أمس في المدينة إن حزب النخيل يرفض الخطة."] * 920)
+    (encoded,) = encode([text], tagger.saved.tokenizer, 64)
+    assert len(encoded.words) > 10_000
+    article = tagger(text, min_score=1)
+    home = encoded.home()
+    assert (home >= 0).all()  # every word lies in a window
+    starts = {mention.start for mention in article.mentions}
+    named = {int(window) for window, (start, _) in zip(home, encoded.words, strict=True) if start in starts}
+    assert len(named) > 0.9 * len(encoded.windows)  # and every window is tagged
+
+
 def test_a_sentence_longer_than_the_window_is_read_to_its_end(narrow: Tagger) -> None:
     article = narrow("قال سليم " * 100, min_score=0)
     assert max(mention.end for mention in article.mentions) > 800

@@ -16,14 +16,14 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list, send_to_device, set_seed
+from accelerate.utils import send_to_device, set_seed
 from tokenizers import Tokenizer
 from torch import Tensor
 
@@ -37,6 +37,7 @@ from mawaqif.train.checkpoints import METRICS, Interrupt, interruptible, keep_me
 from mawaqif.train.encoders import load_encoder, take_heads
 from mawaqif.train.examples import Example, Sentence, load_articles, load_noisy, load_sentences, make_examples
 from mawaqif.train.objective import loss_sums
+from mawaqif.train.processes import anywhere, shared
 from mawaqif.train.scores import dev_scores
 from mawaqif.train.settings import FinetuneConfig, Training
 from mawaqif.train.state import State
@@ -136,11 +137,10 @@ def finetune(config: FinetuneConfig) -> Iterator[Progress]:
     )
     set_seed(config.training.seed)
     run = setup(config)
-    if accelerator.is_main_process:
-        free = {"output": True, "card_notes": True, "training": {"checkpoint_minutes", "log_with"}}
-        files = [*config.data.train, config.data.dev, *config.data.noisy, *(each.path for each in config.data.ner)]
-        same_run(config.output, config.model_dump(mode="json", exclude=free), files)  # type: ignore[arg-type]
-    accelerator.wait_for_everyone()
+    free = {"output": True, "card_notes": True, "training": {"checkpoint_minutes", "log_with"}}
+    settings = config.model_dump(mode="json", exclude=free)  # type: ignore[arg-type]
+    files = [*config.data.train, config.data.dev, *config.data.noisy, *(each.path for each in config.data.ner)]
+    shared(accelerator, lambda: same_run(config.output, settings, files))
     with interruptible() as interrupt:
         yield from fit(run, accelerator, interrupt)
 
@@ -237,19 +237,6 @@ def update(
     optimizer.zero_grad()
     total = accelerator.reduce(torch.stack(list(sums.values())))
     return {task: (value, counts[task]) for task, value in zip(sums, total.tolist(), strict=True)}
-
-
-def anywhere(accelerator: Accelerator, asked: bool) -> bool:
-    """Whether any process was asked to stop: they must stop after the same update."""
-    if accelerator.num_processes == 1:
-        return asked
-    return bool(accelerator.reduce(torch.tensor(float(asked), device=accelerator.device)).item())
-
-
-def shared(accelerator: Accelerator, compute: Callable[[], dict[str, float]]) -> dict[str, float]:
-    """What the main process computes, on every process."""
-    box = [compute() if accelerator.is_main_process else {}]
-    return cast(dict[str, float], broadcast_object_list(box)[0])
 
 
 def save_best(run: Run, epoch: int, scores: dict[str, float]) -> None:

@@ -24,7 +24,7 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from tokenizers import Tokenizer
-from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from mawaqif.data.documents import read_documents
 from mawaqif.errors import ConfigError, InputError
@@ -32,6 +32,9 @@ from mawaqif.train.checkpoints import METRICS, interruptible, keep_metrics, load
 from mawaqif.train.config import Section
 from mawaqif.train.corpus import Tokens, mask_whole_words, pack, shuffled
 from mawaqif.train.encoders import quiet
+from mawaqif.train.masked import build_model
+from mawaqif.train.master import MasterOptimizer
+from mawaqif.train.processes import anywhere, shared
 from mawaqif.train.tokenizer import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNK, train_tokenizer
 
 CHECKPOINT = "checkpoint.pt"
@@ -95,13 +98,21 @@ class Progress:
 def pretrain(config: PretrainConfig) -> Iterator[Progress]:
     """Runs (or resumes) the whole pre-training, yielding one Progress a step; the encoder lies in `config.output`."""
     free = {"output", "held_out_every", "checkpoint_minutes", "compile"}  # may change between two sittings
-    same_run(config.output, config.model_dump(mode="json", exclude=free), [source.path for source in config.sources])
+    settings, files = config.model_dump(mode="json", exclude=free), [source.path for source in config.sources]
     accelerator = Accelerator()
     torch.manual_seed(config.seed)
+
+    def prepare() -> None:
+        same_run(config.output, settings, files)
+        prepare_text(config)
+
+    shared(accelerator, prepare)
     tokenizer, tokens = prepare_text(config)
-    model = build_model(config, tokenizer)
+    model = build_model(config.encoder, config.initial, tokenizer)
     yield from fit(config, accelerator, model, tokenizer, tokens)
-    save_encoder(model, tokenizer, config.output)
+    if accelerator.is_main_process:
+        save_encoder(model, tokenizer, config.output)
+    accelerator.wait_for_everyone()
 
 
 def prepare_text(config: PretrainConfig) -> tuple[Tokenizer, Tokens]:
@@ -128,99 +139,6 @@ def _read_tokenizer(directory: Path) -> Tokenizer:
         return Tokenizer.from_file(str(directory / "tokenizer.json"))
     except Exception as error:  # tokenizers raises bare Exception
         raise ConfigError(f"initial: {directory / 'tokenizer.json'} cannot be read ({error})") from error
-
-
-def build_model(config: PretrainConfig, tokenizer: Tokenizer) -> PreTrainedModel:
-    """A masked language model in bf16: random weights of the configured shape, or those of `config.initial`."""
-    if config.initial is not None:
-        model = _load_model(config.initial)
-    else:
-        model = _random_model(config.encoder or {}, tokenizer)
-    if not (hasattr(model, "cls") or (hasattr(model, "head") and hasattr(model, "decoder"))):
-        raise ConfigError(f"encoder: model_type {model.config.model_type!r}: no known head; use modernbert or bert")
-    return model.to(torch.bfloat16)
-
-
-def _load_model(directory: Path) -> PreTrainedModel:
-    try:
-        with quiet():
-            model, report = AutoModelForMaskedLM.from_pretrained(
-                directory,
-                use_safetensors=True,
-                trust_remote_code=False,
-                local_files_only=True,
-                output_loading_info=True,
-            )
-    except Exception as error:  # transformers, its validators and safetensors raise many kinds
-        raise ConfigError(f"initial: {directory} holds no masked language model ({error})") from error
-    if missing := sorted(report["missing_keys"]):
-        raise ConfigError(
-            f"initial: the weights in {directory} lack {missing[0]}; give a directory that pretrain wrote"
-        )
-    return model
-
-
-def _random_model(shape: dict[str, Any], tokenizer: Tokenizer) -> PreTrainedModel:
-    ids = {name: tokenizer.token_to_id(token) for name, token in [("pad", PAD), ("cls", CLS), ("sep", SEP)]}
-    try:
-        settings = AutoConfig.for_model(
-            **shape,
-            vocab_size=tokenizer.get_vocab_size(),
-            pad_token_id=ids["pad"],
-            bos_token_id=ids["cls"],
-            cls_token_id=ids["cls"],
-            eos_token_id=ids["sep"],
-            sep_token_id=ids["sep"],
-        )
-        model: PreTrainedModel = AutoModelForMaskedLM.from_config(settings)
-    except Exception as error:  # transformers and its validators raise many kinds
-        raise ConfigError(f"encoder: transformers refuses this shape ({error})") from error
-    return model
-
-
-class MasterOptimizer:
-    """bf16 weights, fp32 masters: Muon (Jordan et al. 2024) for hidden matrices, AdamW for the rest.
-
-    Small updates vanish in bf16's 8 bits of mantissa; they are summed in the masters and copied back each step.
-    """
-
-    def __init__(self, model: PreTrainedModel, config: PretrainConfig) -> None:
-        named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-        self.parameters = [p for _, p in named]
-        self.masters = [p.detach().float().requires_grad_() for p in self.parameters]
-        hidden = [
-            config.optimizer == "muon" and p.ndim == 2 and "embed" not in n and "decoder" not in n for n, p in named
-        ]
-        matrices = [m for m, is_hidden in zip(self.masters, hidden, strict=True) if is_hidden]
-        rest = [m for m, is_hidden in zip(self.masters, hidden, strict=True) if not is_hidden]
-        common: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
-        self.optimizers: list[torch.optim.Optimizer] = [
-            torch.optim.AdamW(rest, betas=(0.9, 0.98), fused=True, **common)
-        ]
-        if matrices:
-            self.optimizers.append(torch.optim.Muon(matrices, adjust_lr_fn="match_rms_adamw", **common))
-
-    def step(self, learning_rate: float) -> None:
-        for master, parameter in zip(self.masters, self.parameters, strict=True):
-            master.grad = None if parameter.grad is None else parameter.grad.float()
-            parameter.grad = None
-        torch.nn.utils.clip_grad_norm_(self.masters, 1.0)
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate
-            optimizer.step()
-        with torch.no_grad():
-            torch._foreach_copy_(self.parameters, self.masters)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"masters": self.masters, "optimizers": [optimizer.state_dict() for optimizer in self.optimizers]}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        with torch.no_grad():
-            torch._foreach_copy_(self.masters, state["masters"])
-            torch._foreach_copy_(self.parameters, self.masters)
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
 
 
 @lru_cache(maxsize=4)
@@ -253,10 +171,14 @@ class Batches:
                 return stage.context
         return self.config.stages[-1].context
 
+    def rows(self, step: int) -> int:
+        """Sequences of the batch at a step."""
+        return max(1, self.config.batch_tokens // self.context(step))
+
     def at(self, step: int, tokens: Tokens | None = None, seed: int | None = None) -> tuple[torch.Tensor, ...]:
         source = self.training if tokens is None else tokens
         context = self.context(step)
-        rows = max(1, self.config.batch_tokens // context)
+        rows = self.rows(step)
         per_epoch = len(source) // context
         wanted = np.arange(step * rows, (step + 1) * rows)
         order = permutation(self.config.seed, context, per_epoch)
@@ -270,38 +192,58 @@ class Batches:
 def fit(
     config: PretrainConfig, accelerator: Accelerator, model: PreTrainedModel, tokenizer: Tokenizer, tokens: Tokens
 ) -> Iterator[Progress]:
+    """The loop, on one process or, under `accelerate launch`, on each of several, which share every batch."""
     batches = Batches(config, tokenizer, tokens)
+    processes = accelerator.num_processes
+    if processes > batches.rows(0):
+        raise ConfigError(
+            f"batch_tokens: a batch of {batches.rows(0)} sequences is too small for {processes} processes"
+        )
     model.to(accelerator.device).train()
-    optimizer = MasterOptimizer(model, config)
+    optimizer = MasterOptimizer(
+        model,
+        muon=config.optimizer == "muon",
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+    )
     step, used = 0, 0
     if state := load_state(config.output / CHECKPOINT):
         optimizer.load_state_dict(state)
         step, used = state["step"], state["tokens"]
-    keep_metrics(config.output / METRICS, step)
+    if accelerator.is_main_process:
+        keep_metrics(config.output / METRICS, step)
+    accelerator.wait_for_everyone()
     encoder = torch.compile(model.base_model, dynamic=False) if config.compile else model.base_model
     started, last_save, session_tokens = time.monotonic(), time.monotonic(), 0
     with interruptible() as interrupt, (config.output / METRICS).open("a", encoding="utf-8") as metrics:
         while step < batches.steps:
             inputs, chosen, targets = (t.to(accelerator.device) for t in batches.at(step))
             torch.manual_seed(config.seed * 1_000_003 + step)  # a resumed run drops out what an uninterrupted one does
-            loss = masked_loss(model, encoder, inputs, chosen, targets)
+            own = slice(accelerator.process_index, None, processes)
+            mine = torch.zeros_like(chosen)
+            mine[own] = chosen[own]
+            loss = masked_loss(model, encoder, inputs[own], chosen[own], targets[mine[chosen]])
+            loss = loss * processes / len(targets)  # the mean over processes is the mean of the batch
             accelerator.backward(loss)
             rate = config.learning_rate * schedule(step / batches.steps, config.warmup, config.decay)
-            optimizer.step(rate)
+            optimizer.step(rate, accelerator)
             step, used, session_tokens = step + 1, used + inputs.numel(), session_tokens + inputs.numel()
             speed = session_tokens / (time.monotonic() - started)
             left = (batches.steps - step) * config.batch_tokens / speed
             held = None
             if step % config.held_out_every == 0 or step == batches.steps:
                 held = held_out_loss(model, encoder, batches, step, accelerator.device)
-            progress = Progress(step, batches.steps, used, loss.item(), rate, speed, left, held)
-            metrics.write(json.dumps(asdict(progress)) + "\n")
-            metrics.flush()
+            mean = accelerator.reduce(loss.detach(), "mean").item()
+            progress = Progress(step, batches.steps, used, mean, rate, speed, left, held)
+            asked = anywhere(accelerator, interrupt.asked)
             due = time.monotonic() - last_save > 60 * config.checkpoint_minutes
-            if due or interrupt.asked or step == batches.steps:
-                save_state({"step": step, "tokens": used, **optimizer.state_dict()}, config.output / CHECKPOINT)
-                last_save = time.monotonic()
-            if interrupt.asked:
+            if accelerator.is_main_process:
+                metrics.write(json.dumps(asdict(progress)) + "\n")
+                metrics.flush()
+                if due or asked or step == batches.steps:
+                    save_state({"step": step, "tokens": used, **optimizer.state_dict()}, config.output / CHECKPOINT)
+                    last_save = time.monotonic()
+            if asked:
                 raise KeyboardInterrupt
             yield progress
 
@@ -318,10 +260,10 @@ def schedule(done: float, warmup: float, decay: float) -> float:
 def masked_loss(
     model: PreTrainedModel, encoder: Any, inputs: torch.Tensor, chosen: torch.Tensor, targets: torch.Tensor
 ) -> torch.Tensor:
-    """Cross-entropy at the masked positions only, so the vocabulary projection runs on a quarter of the tokens."""
+    """Summed cross-entropy, at masked positions only: the vocabulary projection runs on a quarter of the tokens."""
     hidden = encoder(input_ids=inputs).last_hidden_state[chosen]
     logits = model.decoder(model.head(hidden)) if hasattr(model, "decoder") else model.cls(hidden)
-    return F.cross_entropy(logits.float(), targets)
+    return F.cross_entropy(logits.float(), targets, reduction="sum")
 
 
 @torch.no_grad()
@@ -332,10 +274,10 @@ def held_out_loss(model: PreTrainedModel, encoder: Any, batches: Batches, step: 
     rows = max(1, batches.config.batch_tokens // context)
     count = max(1, min(8, len(batches.held) // context // rows))
     first = next(s for s in range(batches.steps) if batches.context(s) == context)
-    losses = [
-        masked_loss(model, encoder, *(t.to(device) for t in batches.at(first + i, batches.held, seed=1))).item()
-        for i in range(count)
-    ]
+    losses = []
+    for i in range(count):
+        inputs, chosen, targets = (t.to(device) for t in batches.at(first + i, batches.held, seed=1))
+        losses.append(masked_loss(model, encoder, inputs, chosen, targets).item() / len(targets))
     model.train()
     return sum(losses) / len(losses)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -42,6 +44,34 @@ def kill_at() -> Callable[[str, BaseModel, int], None]:
         )
         killed = subprocess.run([sys.executable, "-c", program, config.model_dump_json()], timeout=120, check=False)
         assert killed.returncode == -signal.SIGKILL
+
+    return run
+
+
+@pytest.fixture
+def run_in_two() -> Callable[[str, BaseModel], None]:
+    """Runs the recipe `module.function` to its end in two processes that talk over gloo."""
+
+    def run(recipe: str, config: BaseModel) -> None:
+        module, _, function = recipe.rpartition(".")
+        program = (
+            "import sys\n"
+            f"from {type(config).__module__} import {type(config).__name__}\n"
+            f"from {module} import {function}\n"
+            f"list({function}({type(config).__name__}.model_validate_json(sys.argv[1])))\n"
+        )
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        world = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "GLOO_SOCKET_IFNAME": "lo"}
+        command = [sys.executable, "-c", program, config.model_dump_json()]
+        processes = [
+            subprocess.Popen(command, env={**os.environ, **world, "RANK": str(rank), "LOCAL_RANK": str(rank)})
+            for rank in range(2)
+        ]
+        codes = [process.wait(timeout=240) for process in processes]
+        if any(codes):
+            raise ChildProcessError(str(codes))
 
     return run
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -30,6 +27,7 @@ from mawaqif.train.scores import dev_scores
 from mawaqif.train.settings import FinetuneConfig
 
 KillAt = Callable[[str, Section, int], None]
+RunInTwo = Callable[[str, Section], None]
 Configure = Callable[..., FinetuneConfig]
 
 
@@ -120,32 +118,23 @@ def test_ctrl_c_saves_the_step(configure: Configure) -> None:
     assert [step.losses for step in finetune(configure("stopped"))] == [step.losses for step in whole[2:]]
 
 
-def test_two_processes_do_what_one_does(configure: Configure) -> None:
+def test_two_processes_do_what_one_does(configure: Configure, run_in_two: RunInTwo) -> None:
     """Two processes with a batch each make the update of one process that accumulates two; the last has one batch."""
     training = {"batch_articles": 1, "batch_sentences": 1, "epochs": 2}
     one = list(finetune(configure("one", training=training | {"gradient_accumulation": 2})))
     config = configure("two", training=training)
-    program = (
-        "import sys\n"
-        "from mawaqif.train.finetune import finetune\n"
-        "from mawaqif.train.settings import FinetuneConfig\n"
-        "list(finetune(FinetuneConfig.model_validate_json(sys.argv[1])))\n"
-    )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    world = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "GLOO_SOCKET_IFNAME": "lo"}
-    command = [sys.executable, "-c", program, config.model_dump_json()]
-    processes = [
-        subprocess.Popen(command, env={**os.environ, **world, "RANK": str(rank), "LOCAL_RANK": str(rank)})
-        for rank in range(2)
-    ]
-    assert [process.wait(timeout=240) for process in processes] == [0, 0]
+    run_in_two("mawaqif.train.finetune.finetune", config)
     lines = (config.output / "metrics.jsonl").read_text().splitlines()
     assert len(lines) == 2
     for line, step in zip(map(json.loads, lines), [s for s in one if s.scores is not None], strict=True):
         assert line["losses"] == pytest.approx(step.losses, rel=1e-3, abs=1e-5)
         assert line["scores"]["selection"] == pytest.approx(step.scores["selection"] if step.scores else None, abs=0.02)
+
+
+def test_an_error_before_the_first_step_ends_every_process(configure: Configure, run_in_two: RunInTwo) -> None:
+    list(finetune(configure(training={"epochs": 1})))
+    with pytest.raises(ChildProcessError, match=r"\[1, 1\]"):  # the output holds another run, as the first one sees
+        run_in_two("mawaqif.train.finetune.finetune", configure(model={"stance_width": 16}))
 
 
 def test_many_small_batches_make_the_update_of_a_large_one(configure: Configure) -> None:

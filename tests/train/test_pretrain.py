@@ -45,6 +45,7 @@ WORDS = [
 ]
 
 KillAt = Callable[[str, Section, int], None]
+RunInTwo = Callable[[str, Section], None]
 Configure = Callable[..., PretrainConfig]
 
 
@@ -142,6 +143,20 @@ def test_a_killed_process_goes_on_where_its_last_checkpoint_stands(configure: Co
     config = configure("killed")
     kill_at("mawaqif.train.pretrain.pretrain", config, 4)
     assert losses(list(pretrain(config))) == losses(whole)[4:]
+
+
+def test_two_processes_share_every_batch(configure: Configure, run_in_two: RunInTwo) -> None:
+    one = list(pretrain(configure("one")))
+    two = configure("two")
+    run_in_two("mawaqif.train.pretrain.pretrain", two)
+    lines = [json.loads(line) for line in (two.output / "metrics.jsonl").read_text().splitlines()]
+    assert [line["loss"] for line in lines] == pytest.approx([step.loss for step in one], rel=5e-3)  # bf16
+    assert AutoModel.from_pretrained(two.output) is not None
+
+
+def test_a_batch_too_small_for_the_processes(configure: Configure, run_in_two: RunInTwo) -> None:
+    with pytest.raises(ChildProcessError, match=r"\[1, 1\]"):
+        run_in_two("mawaqif.train.pretrain.pretrain", configure(batch_tokens=16))
 
 
 def test_a_second_sitting_goes_on_from_the_encoder_of_the_first(configure: Configure) -> None:

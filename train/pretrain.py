@@ -10,6 +10,7 @@ follows the same loss curve. The result is a plain Hugging Face directory that `
 
 import json
 import math
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -28,7 +29,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from mawaqif.data.documents import read_documents
 from mawaqif.errors import ConfigError, InputError
-from mawaqif.train.checkpoints import METRICS, interruptible, keep_metrics, load_state, same_run, save_state
+from mawaqif.train.checkpoints import METRICS, SETTINGS, interruptible, keep_metrics, load_state, same_run, save_state
 from mawaqif.train.config import Section
 from mawaqif.train.corpus import Tokens, mask_whole_words, pack, shuffled
 from mawaqif.train.encoders import quiet
@@ -116,8 +117,16 @@ def pretrain(config: PretrainConfig) -> Iterator[Progress]:
 
 
 def prepare_text(config: PretrainConfig) -> tuple[Tokenizer, Tokens]:
-    """The tokenizer and the packed token ids [tokens] of the run, made once and kept in the output directory."""
+    """The tokenizer and the packed token ids [tokens] of the run, made once and kept in the output directory.
+
+    A second sitting on the text of the first takes over its tokens, so that what was held out stays held out.
+    """
     tokenizer_file, tokens_file = config.output / "tokenizer.json", config.output / "tokens.npy"
+    temporary = tokens_file.with_suffix(".tmp.npy")
+    if not tokens_file.exists() and config.initial is not None and _same_text(config.output, config.initial):
+        shutil.copyfile(config.initial / tokenizer_file.name, tokenizer_file)
+        shutil.copyfile(config.initial / tokens_file.name, temporary)
+        temporary.replace(tokens_file)
     if not tokens_file.exists():
         documents = shuffled(
             (text for source in config.sources for text in read_documents(source.path, source.share, config.seed)),
@@ -128,10 +137,18 @@ def prepare_text(config: PretrainConfig) -> tuple[Tokenizer, Tokens]:
         else:
             tokenizer = _read_tokenizer(config.initial)
         tokenizer.save(str(tokenizer_file))
-        temporary = tokens_file.with_suffix(".tmp.npy")
         np.save(temporary, pack(documents, tokenizer))
         temporary.replace(tokens_file)
     return Tokenizer.from_file(str(tokenizer_file)), np.load(tokens_file, mmap_mode="r")
+
+
+def _same_text(output: Path, initial: Path) -> bool:
+    """Whether an earlier run, whose tokens are still there, read the very same text."""
+    if not (initial / SETTINGS).exists() or not (initial / "tokens.npy").exists():
+        return False
+    runs = [json.loads((directory / SETTINGS).read_text(encoding="utf-8")) for directory in (output, initial)]
+    read = [([source["share"] for source in run["sources"]], run["content of the data"]) for run in runs]
+    return read[0] == read[1]
 
 
 def _read_tokenizer(directory: Path) -> Tokenizer:

@@ -1,10 +1,10 @@
 """8-bit matrix products in an ONNX graph (see `mawaqif.train.export`).
 
-x @ w becomes, in opset 20 and with no operator of one vendor,
+x @ w becomes
 
     row   = max |x| a row / 127                     uint8(round(x / row) + 128), 128 standing for zero
     col   = max |w| a column / 127                  int8(round(w / col)); constant, so folded when the graph is loaded
-    y     = int32 product * col * row
+    y     = int32 product * col * row               the first two in one pass: MatMulIntegerToFloat of ONNX Runtime
 
 after LLM.int8() (Dettmers et al. 2022, https://arxiv.org/abs/2208.07339: a scale for each row and each column).
 """
@@ -44,6 +44,7 @@ def quantise(model: Any) -> Any:
     del graph.node[:]
     graph.node.extend(nodes)
     graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
+    copy.opset_import.append(helper.make_opsetid("com.microsoft", 1))
     return copy
 
 
@@ -63,16 +64,15 @@ def _product(name: str, x: str, w: str, y: str) -> Iterator[Any]:
 
     for value, axis, side in ((x, "int8.last", "row"), (w, "int8.first", "col")):
         yield node("Abs", [value], f"{name}.{side}.abs")
-        yield node("ReduceMax", [f"{name}.{side}.abs", axis], f"{name}.{side}.max", keepdims=1)
+        yield node("ReduceMax", [f"{name}.{side}.abs", axis], f"{name}.{side}.max", keepdims=int(side == "row"))
         yield node("Div", [f"{name}.{side}.max", "int8.largest"], f"{name}.{side}.raw")
         yield node("Max", [f"{name}.{side}.raw", "int8.tiny"], f"{name}.{side}")  # a row of zeros
         yield node("Div", [value, f"{name}.{side}"], f"{name}.{side}.scaled")
     yield node("QuantizeLinear", [f"{name}.row.scaled", "int8.one", "int8.zero"], f"{name}.x")
     yield node("Round", [f"{name}.col.scaled"], f"{name}.col.round")
     yield node("Cast", [f"{name}.col.round"], f"{name}.w", to=TensorProto.INT8)
-    yield node("MatMulInteger", [f"{name}.x", f"{name}.w", "int8.zero"], f"{name}.int32")
-    yield node("Cast", [f"{name}.int32"], f"{name}.product", to=TensorProto.FLOAT)
-    yield node("Mul", [f"{name}.product", f"{name}.col"], f"{name}.unscaled")
+    inputs = [f"{name}.x", f"{name}.w", "int8.one", f"{name}.col", "int8.zero"]
+    yield node("MatMulIntegerToFloat", inputs, f"{name}.unscaled", domain="com.microsoft")
     yield node("Mul", [f"{name}.unscaled", f"{name}.row"], y)
 
 

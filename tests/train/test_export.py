@@ -111,7 +111,7 @@ def test_8_bits_are_near_and_no_batch_changes_them(request: pytest.FixtureReques
 
 def test_what_is_constant_and_wide_is_rounded(tiny_onnx_model: Path) -> None:
     kinds = [node.op_type for node in onnx.load(graph_paths(tiny_onnx_model, "int8")[0]).graph.node]
-    assert kinds.count("MatMulInteger") == 2 * 2  # two layers; what leads back to 32 units is too narrow
+    assert kinds.count("MatMulIntegerToFloat") == 2 * 2  # two layers; what leads back to 32 units is too narrow
     assert kinds.count("MatMul") > 2  # attention, narrow products
 
 

@@ -8,6 +8,7 @@ Knows no model: what it compares are two lists of articles, paired by id.
 """
 
 from mawaqif.eval.bootstrap import PRF, Counted, Interval, Rate
+from mawaqif.eval.calibration import Reliability, fit_temperature, reliability
 from mawaqif.eval.entities import EntityScores, align, carry, score_entities
 from mawaqif.eval.mentions import MentionScores, score_mentions
 from mawaqif.eval.pairs import Pair, pair
@@ -24,14 +25,17 @@ __all__ = [
     "MentionScores",
     "Pair",
     "Rate",
+    "Reliability",
     "Report",
     "StanceScores",
     "align",
     "best_min_score",
     "carry",
     "evaluate",
+    "fit_temperature",
     "join",
     "pair",
+    "reliability",
     "render",
     "score_entities",
     "score_mentions",

@@ -1,0 +1,97 @@
+"""The command line of the evaluation room: evaluate, calibrate."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from mawaqif.cli_shared import EngineOption, MinScoreOption, Skipped
+from mawaqif.errors import InputError, require
+
+if TYPE_CHECKING:
+    from mawaqif.article import Article
+
+app = typer.Typer()
+
+
+def _require_evaluation() -> None:
+    for module in ("seqeval", "scipy"):
+        require(module, "eval")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[
+        str, typer.Argument(help="Model directory or hub id, 'embedded', or tagged articles (.jsonl or .jsonl.gz).")
+    ],
+    gold: Annotated[Path, typer.Argument(help="Annotated articles, JSON lines.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    engine: EngineOption = "auto",
+    min_score: MinScoreOption = None,
+    predictions: Annotated[Path | None, typer.Option(help="Also write the tagged articles here.")] = None,
+) -> None:
+    """Score a model, or tagged articles, on gold articles with 95 % confidence intervals (needs the extra `eval`)."""
+    _require_evaluation()
+    from mawaqif.eval import evaluate as score
+    from mawaqif.eval import render
+    from mawaqif.jsonl import read_articles, write_articles
+    from mawaqif.labels import LabelSet
+
+    skipped = Skipped()
+    articles = list(read_articles(gold, on_error=skipped))
+    if not articles:
+        raise InputError("holds no usable article", path=str(gold))
+    given_gold: list[Article] | None = None
+    if model.endswith((".jsonl", ".jsonl.gz")):
+        predicted, labels = list(read_articles(model, on_error=skipped)), LabelSet.default()
+    else:
+        from mawaqif.inference.tagger import load
+
+        tagger = load(None if model == "embedded" else model, engine=engine)
+        predicted, labels = list(tagger.pipe([a.clean() for a in articles], min_score=min_score)), tagger.labels
+        given_gold = list(tagger.stances(articles, min_score=min_score))
+    if predictions:
+        write_articles(predicted, predictions)
+    report = score(articles, predicted, labels=labels, predicted_given_gold=given_gold)
+    if as_json:
+        print(json.dumps(report.to_dict(), ensure_ascii=False, indent=2))
+    else:
+        Console().print(render(report))
+    skipped.exit()
+
+
+@app.command()
+def calibrate(
+    model: Annotated[Path, typer.Argument(help="Model directory; its temperature and default threshold are set.")],
+    gold: Annotated[Path, typer.Argument(help="Annotated dev articles, JSON lines; not the test set.")],
+) -> None:
+    """Fit a model's temperature, then set its default --min-score, on gold articles (needs the extra `eval`).
+
+    The temperature makes a stance's score the share of such stances that are right; the threshold is the best by
+    end-to-end stance F1 under that temperature.
+    """
+    _require_evaluation()
+    from dataclasses import replace
+
+    from mawaqif.eval import best_min_score, fit_temperature
+    from mawaqif.eval.calibration import gold_classes
+    from mawaqif.inference.tagger import load
+    from mawaqif.jsonl import read_articles
+    from mawaqif.saved import open_model, store_setting
+
+    articles = sorted(read_articles(gold), key=lambda article: article.id)
+    tagger = load(model)
+    tagger.scaling = replace(tagger.scaling, temperature=1.0)
+    scored = list(tagger.pair_probabilities([article.clean() for article in articles]))
+    fit = fit_temperature(*gold_classes(articles, scored, tagger.labels.stance_names))
+    tagger.scaling = replace(tagger.scaling, temperature=fit.temperature)
+    predicted = list(tagger.pipe([article.clean() for article in articles], min_score=0.02))
+    min_score, f1 = best_min_score(articles, predicted)
+    store_setting(tagger.saved, "temperature", fit.temperature)
+    store_setting(open_model(model), "min_score", min_score)
+    print(f"temperature {fit.temperature:.3f}: NLL {fit.before:.4f} to {fit.after:.4f} on {fit.pairs} pairs")
+    print(f"min_score {min_score:.2f}: stance F1 {f1:.3f} end to end")

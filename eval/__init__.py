@@ -12,9 +12,12 @@ from mawaqif.eval.calibration import Reliability, fit_temperature, reliability
 from mawaqif.eval.entities import EntityScores, align, carry, score_entities
 from mawaqif.eval.mentions import MentionScores, score_mentions
 from mawaqif.eval.pairs import Pair, pair
-from mawaqif.eval.report import Report, evaluate, render
+from mawaqif.eval.report import Report, evaluate
+from mawaqif.eval.selective import risk_coverage
 from mawaqif.eval.stances import JoinedEdge, StanceScores, join, score_stances
+from mawaqif.eval.tables import render
 from mawaqif.eval.threshold import best_min_score
+from mawaqif.eval.tuples import score_tuples
 
 __all__ = [
     "PRF",
@@ -37,7 +40,9 @@ __all__ = [
     "pair",
     "reliability",
     "render",
+    "risk_coverage",
     "score_entities",
     "score_mentions",
     "score_stances",
+    "score_tuples",
 ]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 from rich.console import Console
 
-from mawaqif.cli_shared import EngineOption, MinScoreOption, Skipped
+from mawaqif.cli_shared import EngineOption, MinScoreOption, Skipped, ThreadsOption
 from mawaqif.errors import InputError, require
 
 if TYPE_CHECKING:
     from mawaqif.article import Article
+    from mawaqif.inference.tagger import Tagger
+    from mawaqif.labels import LabelSet
 
 app = typer.Typer()
 
@@ -23,45 +25,92 @@ def _require_evaluation() -> None:
         require(module, "eval")
 
 
+TaggedBy = Annotated[
+    str, typer.Argument(help="Model directory or hub id, 'embedded', or tagged articles (.jsonl or .jsonl.gz).")
+]
+TrainOption = Annotated[
+    Path | None,
+    typer.Option(help="What the model learned from: for the gazetteer baseline and the slices by what was seen."),
+]
+
+
 @app.command()
 def evaluate(
-    model: Annotated[
-        str, typer.Argument(help="Model directory or hub id, 'embedded', or tagged articles (.jsonl or .jsonl.gz).")
-    ],
+    model: TaggedBy,
     gold: Annotated[Path, typer.Argument(help="Annotated articles, JSON lines.")],
+    train: TrainOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     engine: EngineOption = "auto",
+    threads: ThreadsOption = None,
     min_score: MinScoreOption = None,
-    predictions: Annotated[Path | None, typer.Option(help="Also write the tagged articles here.")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option("--predictions", "--output", "-o", help="Also write the tagged articles here.")
+    ] = None,
 ) -> None:
     """Score a model, or tagged articles, on gold articles with 95 % confidence intervals (needs the extra `eval`)."""
     _require_evaluation()
     from mawaqif.eval import evaluate as score
     from mawaqif.eval import render
-    from mawaqif.jsonl import read_articles, write_articles
-    from mawaqif.labels import LabelSet
+    from mawaqif.jsonl import write_articles
 
     skipped = Skipped()
-    articles = list(read_articles(gold, on_error=skipped))
-    if not articles:
-        raise InputError("holds no usable article", path=str(gold))
-    given_gold: list[Article] | None = None
-    if model.endswith((".jsonl", ".jsonl.gz")):
-        predicted, labels = list(read_articles(model, on_error=skipped)), LabelSet.default()
-    else:
-        from mawaqif.inference.tagger import load
-
-        tagger = load(None if model == "embedded" else model, engine=engine)
-        predicted, labels = list(tagger.pipe([a.clean() for a in articles], min_score=min_score)), tagger.labels
-        given_gold = list(tagger.stances(articles, min_score=min_score))
+    articles = _read(gold, skipped)
+    tagged = _tagged(model, articles, skipped, engine=engine, threads=threads, min_score=min_score)
     if predictions:
-        write_articles(predicted, predictions)
-    report = score(articles, predicted, labels=labels, predicted_given_gold=given_gold)
+        write_articles(tagged.articles, predictions)
+    report = score(
+        articles,
+        tagged.articles,
+        labels=tagged.labels,
+        predicted_given_gold=tagged.given_gold,
+        train=None if train is None else _read(train, skipped),
+    )
     if as_json:
         print(json.dumps(report.to_dict(), ensure_ascii=False, indent=2))
     else:
         Console().print(render(report))
     skipped.exit()
+
+
+class _Tagged(NamedTuple):
+    """Articles as found, and with the gold entities given where there is a model (`tagger`) to give them to."""
+
+    articles: list[Article]
+    given_gold: list[Article] | None
+    labels: LabelSet
+    tagger: Tagger | None
+
+
+def _read(path: Path, skipped: Skipped) -> list[Article]:
+    from mawaqif.jsonl import read_articles
+
+    articles = list(read_articles(path, on_error=skipped))
+    if not articles:
+        raise InputError("holds no usable article", path=str(path))
+    return articles
+
+
+def _tagged(
+    model: str,
+    gold: list[Article],
+    skipped: Skipped,
+    *,
+    engine: Literal["auto", "onnx", "torch"] = "auto",
+    threads: int | None = None,
+    min_score: float | None = None,
+) -> _Tagged:
+    """What a file of tagged articles holds, or what a model makes of the gold articles."""
+    from mawaqif.labels import LabelSet
+
+    if model.endswith((".jsonl", ".jsonl.gz")):
+        from mawaqif.jsonl import read_articles
+
+        return _Tagged(list(read_articles(model, on_error=skipped)), None, LabelSet.default(), None)
+    from mawaqif.inference.tagger import load
+
+    tagger = load(None if model == "embedded" else model, engine=engine, threads=threads)
+    articles = list(tagger.pipe([article.clean() for article in gold], min_score=min_score))
+    return _Tagged(articles, tagger.stances(gold, min_score=min_score), tagger.labels, tagger)
 
 
 @app.command()

@@ -210,7 +210,10 @@ HEADLINE = {
     "mentions_all_micro_f1",
     "entities_b3_f1",
     "stances_micro_f1",
+    "stances_macro_f1",
+    "stances_given_gold_micro_f1",
     "stances_given_gold_macro_f1",
+    "tuples_weighted_f1",
 }
 
 

@@ -9,6 +9,7 @@ Knows no model: what it compares are two lists of articles, paired by id.
 
 from mawaqif.eval.bootstrap import PRF, Counted, Interval, Rate
 from mawaqif.eval.calibration import Reliability, fit_temperature, reliability
+from mawaqif.eval.comparison import Comparison, compare
 from mawaqif.eval.entities import EntityScores, align, carry, score_entities
 from mawaqif.eval.mentions import MentionScores, score_mentions
 from mawaqif.eval.pairs import Pair, pair
@@ -21,6 +22,7 @@ from mawaqif.eval.tuples import score_tuples
 
 __all__ = [
     "PRF",
+    "Comparison",
     "Counted",
     "EntityScores",
     "Interval",
@@ -34,6 +36,7 @@ __all__ = [
     "align",
     "best_min_score",
     "carry",
+    "compare",
     "evaluate",
     "fit_temperature",
     "join",

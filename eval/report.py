@@ -194,6 +194,6 @@ def plain(value: Any) -> Any:
         return found
     if isinstance(value, Mapping):
         return {name: plain(part) for name, part in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [plain(part) for part in value]
     return value

@@ -1,4 +1,4 @@
-"""The command line of the evaluation room: evaluate, calibrate."""
+"""The command line of the evaluation room: evaluate, compare, agreement, calibrate."""
 
 from __future__ import annotations
 
@@ -69,6 +69,42 @@ def evaluate(
         print(json.dumps(report.to_dict(), ensure_ascii=False, indent=2))
     else:
         Console().print(render(report))
+    skipped.exit()
+
+
+@app.command()
+def compare(
+    a: TaggedBy,
+    b: TaggedBy,
+    gold: Annotated[Path, typer.Argument(help="Annotated articles, JSON lines.")],
+    train: TrainOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
+    engine: EngineOption = "auto",
+    threads: ThreadsOption = None,
+) -> None:
+    """Tell whether B differs from A on gold articles: paired tests, slices, changed articles (needs the extra `eval`)."""
+    _require_evaluation()
+    from mawaqif.eval import compare as compare_articles
+    from mawaqif.eval.comparison import render_comparison
+
+    skipped = Skipped()
+    articles = _read(gold, skipped)
+    first, second = (_tagged(model, articles, skipped, engine=engine, threads=threads) for model in (a, b))
+    given = None
+    if first.given_gold is not None and second.given_gold is not None:
+        given = first.given_gold, second.given_gold
+    found = compare_articles(
+        articles,
+        first.articles,
+        second.articles,
+        labels=first.labels if first.tagger else second.labels,
+        given_gold=given,
+        train=None if train is None else _read(train, skipped),
+    )
+    if as_json:
+        print(json.dumps(found.to_dict(), ensure_ascii=False, indent=2))
+    else:
+        Console().print(render_comparison(found))
     skipped.exit()
 
 

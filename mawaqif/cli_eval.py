@@ -14,6 +14,8 @@ from mawaqif.errors import InputError, require
 
 if TYPE_CHECKING:
     from mawaqif.article import Article
+    from mawaqif.eval.report import Report
+    from mawaqif.eval.robustness import Robustness
     from mawaqif.inference.tagger import Tagger
     from mawaqif.labels import LabelSet
 
@@ -39,6 +41,9 @@ def evaluate(
     model: TaggedBy,
     gold: Annotated[Path, typer.Argument(help="Annotated articles, JSON lines.")],
     train: TrainOption = None,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Also tag the articles misspelt, with page furniture, … (10 times).")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     engine: EngineOption = "auto",
     threads: ThreadsOption = None,
@@ -51,6 +56,8 @@ def evaluate(
     _require_evaluation()
     from mawaqif.eval import evaluate as score
     from mawaqif.eval import render
+    from mawaqif.eval.report import plain
+    from mawaqif.eval.robustness import render_robustness
     from mawaqif.jsonl import write_articles
 
     skipped = Skipped()
@@ -65,11 +72,24 @@ def evaluate(
         predicted_given_gold=tagged.given_gold,
         train=None if train is None else _read(train, skipped),
     )
+    drops = _robustness(articles, report, tagged, min_score) if robustness else None
     if as_json:
-        print(json.dumps(report.to_dict(), ensure_ascii=False, indent=2))
+        told = report.to_dict() | ({} if drops is None else {"robustness": plain(drops)})
+        print(json.dumps(told, ensure_ascii=False, indent=2))
     else:
         Console().print(render(report))
+        if drops is not None:
+            Console().print(render_robustness(drops))
     skipped.exit()
+
+
+def _robustness(gold: list[Article], report: Report, tagged: _Tagged, min_score: float | None) -> Robustness:
+    from mawaqif.eval.robustness import robustness
+
+    tagger = tagged.tagger
+    if tagger is None:
+        raise InputError("--robustness tags the articles anew, so it needs a model, not tagged articles")
+    return robustness(gold, report, lambda bare: tagger.pipe(bare, min_score=min_score), labels=tagged.labels)
 
 
 @app.command()
@@ -82,7 +102,7 @@ def compare(
     engine: EngineOption = "auto",
     threads: ThreadsOption = None,
 ) -> None:
-    """Tell whether B differs from A on gold articles: paired tests, slices, changed articles (needs the extra `eval`)."""
+    """Tell whether B is better than A on gold articles: paired tests, slices, changes (needs the extra `eval`)."""
     _require_evaluation()
     from mawaqif.eval import compare as compare_articles
     from mawaqif.eval.comparison import render_comparison

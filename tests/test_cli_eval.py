@@ -73,3 +73,14 @@ def test_files_that_hold_nothing_are_named(gold: Path, tmp_path: Path) -> None:
         run("compare", gold, tmp_path / "none.jsonl", gold)
     with pytest.raises(MawaqifError, match="no such file"):
         run("evaluate", gold, gold, "--train", tmp_path / "none.jsonl")
+
+
+def test_robustness_needs_a_model(tiny_onnx_model: Path, gold: Path) -> None:
+    with pytest.raises(MawaqifError, match="needs a model"):
+        run("evaluate", gold, gold, "--robustness")
+    report = json.loads(run("evaluate", tiny_onnx_model, gold, "--robustness", "--json")[1])
+    assert "spelling" in report["robustness"]
+    assert set(report["robustness"]["unseen names"]["stances_micro_f1"]) == {"a", "b", "difference", "low", "high", "p"}
+    status, out, _ = run("evaluate", tiny_onnx_model, gold, "--robustness")
+    assert status == 0
+    assert "unseen names" in out

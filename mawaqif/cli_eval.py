@@ -45,6 +45,7 @@ def evaluate(
         bool, typer.Option("--robustness", help="Also tag the articles misspelt, with page furniture, … (10 times).")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Also write a page with plots and a browser of errors.")] = None,
     engine: EngineOption = "auto",
     threads: ThreadsOption = None,
     min_score: MinScoreOption = None,
@@ -73,6 +74,12 @@ def evaluate(
         train=None if train is None else _read(train, skipped),
     )
     drops = _robustness(articles, report, tagged, min_score) if robustness else None
+    if html:
+        from mawaqif.eval.page import write_report_page
+
+        title = f"{Path(model).name} on {gold.name}"
+        sides = articles, tagged.articles
+        write_report_page(html, report, *sides, tagged.labels, title=title, robustness=drops)
     if as_json:
         told = report.to_dict() | ({} if drops is None else {"robustness": plain(drops)})
         print(json.dumps(told, ensure_ascii=False, indent=2))

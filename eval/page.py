@@ -44,7 +44,7 @@ class _Piece(NamedTuple):
 
 
 class _Cell(NamedTuple):
-    count: int
+    number: int
     shade: int  # 0 to _SHADES - 1, by the share of the row
     same: bool
 

@@ -93,7 +93,7 @@ def _spelling(article: Article, chance: random.Random) -> Article:
             if end - start < 4 or chance.random() >= 0.1:
                 continue
             at = chance.randrange(start + 1, end - 2)
-            a, b = article.text[at : at + 2]
+            a, b = article.text[at], article.text[at + 1]
             yield Edit(at, at + 2, chance.choice([b + a, b, a + a + b]))
 
     return apply_edits(article, edits())

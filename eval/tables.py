@@ -21,14 +21,19 @@ __all__ = ["interval", "mention_rows", "number", "render", "share_rows", "stance
 _COVERAGES = (0.1, 0.25, 0.5, 0.75, 1.0)
 
 
-def render(report: Report) -> Group:
-    """The report as tables for a rich console."""
+def render(report: Report, mentions_only: bool = False) -> Group:
+    """The report as tables for a rich console; `mentions_only` for gold that knows no entities and stances."""
     predicted = report.articles - report.missing
     title = f"{report.articles} gold articles, {predicted} of them predicted"
+    headline = {k: v for k, v in report.headline.items() if k.startswith("mentions") or not mentions_only}
     tables = [
-        _headline(title, report.headline, report.baselines),
+        _headline(title, headline, report.baselines),
         _scores("Mentions: strict span and type", mention_rows(report.mentions)),
         _matches(report.matches),
+    ]
+    if mentions_only:
+        return Group(*tables, _slices(report.slices))
+    tables += [
         _scores("Entities: B³", {"all mentions": report.entities.b3, "shared mentions": report.entities.b3_shared}),
         *_stances("Stances, end to end", report.stances, report.selective, report.reliability),
         _scores("Opinion tuples with evidence, overlap-weighted", {"holder, target, evidence": report.tuples.weighted}),

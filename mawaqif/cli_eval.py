@@ -41,6 +41,9 @@ def evaluate(
     model: TaggedBy,
     gold: Annotated[Path, typer.Argument(help="Annotated articles, JSON lines.")],
     train: TrainOption = None,
+    coarse: Annotated[
+        bool, typer.Option("--coarse", help="Score mentions alone, as PER, LOC, ORG and MISC (gold may be CoNLL).")
+    ] = False,
     robustness: Annotated[
         bool, typer.Option("--robustness", help="Also tag the articles misspelt, with page furniture, … (10 times).")
     ] = False,
@@ -66,12 +69,17 @@ def evaluate(
     tagged = _tagged(model, articles, skipped, engine=engine, threads=threads, min_score=min_score)
     if predictions:
         write_articles(tagged.articles, predictions)
+    if coarse and robustness:
+        raise InputError("--robustness scores entities and stances, which --coarse leaves out; give one of the two")
+    if coarse:
+        tagged, articles = _coarse(tagged, articles)
     report = score(
         articles,
         tagged.articles,
         labels=tagged.labels,
         predicted_given_gold=tagged.given_gold,
         train=None if train is None else _read(train, skipped),
+        with_baselines=not coarse,
     )
     drops = _robustness(articles, report, tagged, min_score) if robustness else None
     if html:
@@ -84,10 +92,18 @@ def evaluate(
         told = report.to_dict() | ({} if drops is None else {"robustness": plain(drops)})
         print(json.dumps(told, ensure_ascii=False, indent=2))
     else:
-        Console().print(render(report))
+        Console().print(render(report, mentions_only=not any(article.entities for article in articles)))
         if drops is not None:
             Console().print(render_robustness(drops))
     skipped.exit()
+
+
+def _coarse(tagged: _Tagged, gold: list[Article]) -> tuple[_Tagged, list[Article]]:
+    """Both sides with their mentions alone under coarser types, and nothing that gold without entities cannot judge."""
+    from mawaqif.eval.tokens import coarse, coarse_types
+
+    types = coarse_types()
+    return tagged._replace(articles=coarse(tagged.articles, types), given_gold=None, tagger=None), coarse(gold, types)
 
 
 def _robustness(gold: list[Article], report: Report, tagged: _Tagged, min_score: float | None) -> Robustness:
@@ -135,6 +151,28 @@ def compare(
     skipped.exit()
 
 
+@app.command()
+def agreement(
+    first: Annotated[Path, typer.Argument(help="Articles as one annotator has them, JSON lines.")],
+    second: Annotated[Path, typer.Argument(help="The same articles as another has them.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the agreement as JSON.")] = False,
+) -> None:
+    """Tell how far two annotators agree: scores and Krippendorff's alpha (needs the extra `eval`)."""
+    _require_evaluation()
+    require("krippendorff", "eval")
+    from mawaqif.eval.agreement import agreement as agree
+    from mawaqif.eval.agreement import render_agreement
+    from mawaqif.labels import LabelSet
+
+    skipped = Skipped()
+    found = agree(_read(first, skipped), _read(second, skipped), labels=LabelSet.default())
+    if as_json:
+        print(json.dumps(found.to_dict(), ensure_ascii=False, indent=2))
+    else:
+        Console().print(render_agreement(found))
+    skipped.exit()
+
+
 class _Tagged(NamedTuple):
     """Articles as found, and with the gold entities given where there is a model (`tagger`) to give them to."""
 
@@ -145,8 +183,11 @@ class _Tagged(NamedTuple):
 
 
 def _read(path: Path, skipped: Skipped) -> list[Article]:
+    from mawaqif.eval.tokens import holds_tokens, read_tokens
     from mawaqif.jsonl import read_articles
 
+    if holds_tokens(path):
+        return read_tokens(path)
     articles = list(read_articles(path, on_error=skipped))
     if not articles:
         raise InputError("holds no usable article", path=str(path))
@@ -163,12 +204,11 @@ def _tagged(
     min_score: float | None = None,
 ) -> _Tagged:
     """What a file of tagged articles holds, or what a model makes of the gold articles."""
+    from mawaqif.eval.tokens import COLUMNS
     from mawaqif.labels import LabelSet
 
-    if model.endswith((".jsonl", ".jsonl.gz")):
-        from mawaqif.jsonl import read_articles
-
-        return _Tagged(list(read_articles(model, on_error=skipped)), None, LabelSet.default(), None)
+    if model.endswith((".jsonl", ".jsonl.gz", *COLUMNS)):
+        return _Tagged(_read(Path(model), skipped), None, LabelSet.default(), None)
     from mawaqif.inference.tagger import load
 
     tagger = load(None if model == "embedded" else model, engine=engine, threads=threads)

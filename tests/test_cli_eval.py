@@ -84,3 +84,40 @@ def test_robustness_needs_a_model(tiny_onnx_model: Path, gold: Path) -> None:
     status, out, _ = run("evaluate", tiny_onnx_model, gold, "--robustness")
     assert status == 0
     assert "unseen names" in out
+
+
+def test_html(gold: Path, poorer: Path, tmp_path: Path) -> None:
+    status, out, _ = run("evaluate", poorer, gold, "--html", tmp_path / "report.html", "--json")
+    assert (status, json.loads(out)["articles"]) == (0, 3)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "poorer.jsonl on gold.jsonl" in page
+    assert page.count('data-kind="stance missed"') == 3
+
+
+def test_conll_gold_and_prediction_under_coarse_types(tmp_path: Path) -> None:
+    gold, predicted = tmp_path / "gold.conll", tmp_path / "predicted.jsonl"
+    gold.write_text("زار O\nرند B-PER\nسمر B-LOC\n\nحزب B-ORG\nالندى I-ORG\n", encoding="utf-8")
+    rows = [
+        {"tokens": ["زار", "رند", "سمر"], "tags": ["O", "B-PERS", "B-GPE"]},
+        {"tokens": ["حزب", "الندى"], "tags": ["B-ACTOR", "B-ORG"]},
+    ]
+    predicted.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    report = json.loads(run("evaluate", predicted, gold, "--coarse", "--json")[1])
+    micro = report["mentions"]["micro"]
+    assert (micro["right"], micro["predicted"], micro["gold"]) == (2, 3, 3)
+    assert report["baselines"] == {}
+    status, out, _ = run("evaluate", predicted, gold, "--coarse")
+    assert status == 0
+    assert "Stances" not in out
+    with pytest.raises(MawaqifError, match="give one of the two"):
+        run("evaluate", predicted, gold, "--coarse", "--robustness")
+
+
+def test_agreement(gold: Path, poorer: Path) -> None:
+    found = json.loads(run("agreement", gold, poorer, "--json")[1])
+    assert found["words"]["value"] == 1
+    assert 0 < found["pairs"]["value"] < 1
+    assert found["report"]["headline"]["mentions_all_micro_f1"]["value"] == 1
+    status, out, _ = run("agreement", gold, poorer)
+    assert status == 0
+    assert "Krippendorff" in out

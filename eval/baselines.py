@@ -29,19 +29,22 @@ def baselines(
 ) -> dict[str, tuple[list[Article], list[Article]]]:
     """Name of the baseline → its articles end to end, and with the gold entities given.
 
-    `predicted` are the model's articles, whose entities serve majority and lexicon end to end. Without `train` there is
-    no gazetteer, and the most common stance is that of gold.
+    `predicted` are the model's articles, in the order of gold: their entities serve majority and lexicon end to end.
+    Without `train` there is no gazetteer, and the most common stance is that of gold.
     """
     known = None if train is None else list(train)
     label = majority_label(gold if known is None else known)
-    found = {}
+    found: dict[str, list[tuple[Article, Article]]] = {}
+    both = list(zip(predicted, gold, strict=True))
     if label is not None:
-        found["majority"] = tuple([majority_baseline(a, label, labels) for a in side] for side in (predicted, gold))
-    found["lexicon"] = tuple([lexicon_baseline(a, labels) for a in side] for side in (predicted, gold))
+        found["majority"] = [
+            (majority_baseline(a, label, labels), majority_baseline(b, label, labels)) for a, b in both
+        ]
+    found["lexicon"] = [(lexicon_baseline(a, labels), lexicon_baseline(b, labels)) for a, b in both]
     if known is not None:
         gazetteer = Gazetteer.learn(known, labels)
-        found["gazetteer"] = [gazetteer.tag(a) for a in gold], [gazetteer.stances(a) for a in gold]
-    return {name: (list(sides[0]), list(sides[1])) for name, sides in found.items()}
+        found["gazetteer"] = [(gazetteer.tag(article), gazetteer.stances(article)) for article in gold]
+    return {name: ([a for a, _ in rows], [b for _, b in rows]) for name, rows in found.items()}
 
 
 def majority_label(articles: Iterable[Article]) -> str | None:
@@ -59,7 +62,7 @@ def majority_baseline(article: Article, label: str, labels: LabelSet) -> Article
     may_be_target = {kind.name for kind in labels.types if kind.target}
     types = {entity.id: entity.type for entity in article.entities}
     stances = [
-        Stance(holder=holder, target=target, stance=label, evidence=sentence)
+        Stance.model_construct(holder=holder, target=target, stance=label, evidence=sentence)  # thousands: unchecked
         for (holder, target), sentence in _neighbours(article).items()
         if types[holder] in may_hold and types[target] in may_be_target
     ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -130,6 +131,7 @@ def ratio_prf(rows: Counts) -> PRF:
     return PRF(precision, recall, float(ratio_f1(total)), int(total[1]), int(total[3]))
 
 
+@lru_cache(maxsize=2)  # every score of a report asks for the same ones
 def draws(articles: int, resamples: int, seed: int) -> Counts:
     """How often each article is drawn in each resample (resamples, articles): with replacement, as many as there are.
 

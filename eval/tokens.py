@@ -107,7 +107,8 @@ def _tag(tag: str, name: str, line: int) -> str:
 
 
 def _article(number: int, own: str | None, tokens: Sequence[list[str]], tags: Sequence[list[str]]) -> Article:
-    text, mentions = "", []
+    text = ""
+    mentions: list[Mention] = []
     for sentence, labels in zip(tokens, tags, strict=True):
         text += "\n" if text else ""
         before = "O"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import fsum
 from typing import NamedTuple
 
@@ -74,13 +75,14 @@ def opinion_tuples(article: Article, words: Sequence[Span]) -> list[OpinionTuple
     for mention in sorted(article.mentions, key=lambda mention: mention.start):
         if mention.entity is not None:
             places.setdefault(mention.entity, []).append(touched(words, (mention.start, mention.end)))
+    nearest = cache(lambda end, evidence: _nearest(places[end], evidence))
     found = []
     for stance in article.stances:
         if stance.evidence is None or stance.holder not in places or stance.target not in places:
             continue
         evidence = touched(words, stance.evidence)
-        holder, target = (_nearest(places[end], evidence) for end in (stance.holder, stance.target))
-        found.append(OpinionTuple(holder, target, evidence, stance.stance))
+        ends = nearest(stance.holder, evidence), nearest(stance.target, evidence)
+        found.append(OpinionTuple(*ends, evidence, stance.stance))
     return found
 
 
@@ -91,10 +93,10 @@ def _nearest(places: Iterable[range], evidence: range) -> range:
 def _weight(own: OpinionTuple, others: Iterable[OpinionTuple]) -> float:
     best = 0.0
     for other in others:
-        if own.stance == other.stance:
-            overlaps = [_overlap(a, b) for a, b in zip(own[:3], other[:3], strict=True)]
-            if all(overlaps):
-                best = max(best, fsum(overlaps) / 3)
+        if own.stance == other.stance and (evidence := _overlap(own.evidence, other.evidence)):
+            holder, target = _overlap(own.holder, other.holder), _overlap(own.target, other.target)
+            if holder and target:
+                best = max(best, fsum((holder, target, evidence)) / 3)
     return best
 
 

@@ -28,7 +28,7 @@ def _require_evaluation() -> None:
 
 
 TaggedBy = Annotated[
-    str, typer.Argument(help="Model directory or hub id, 'embedded', or tagged articles (.jsonl or .jsonl.gz).")
+    str, typer.Argument(help="Model directory or hub id, 'embedded', or tagged articles (JSON lines, CoNLL).")
 ]
 TrainOption = Annotated[
     Path | None,
@@ -64,13 +64,15 @@ def evaluate(
     from mawaqif.eval.robustness import render_robustness
     from mawaqif.jsonl import write_articles
 
-    skipped = Skipped()
-    articles = _read(gold, skipped)
-    tagged = _tagged(model, articles, skipped, engine=engine, threads=threads, min_score=min_score)
-    if predictions:
-        write_articles(tagged.articles, predictions)
     if coarse and robustness:
         raise InputError("--robustness scores entities and stances, which --coarse leaves out; give one of the two")
+    skipped = Skipped()
+    articles = _read(gold, skipped)
+    tagged = _tagged(
+        model, articles, skipped, engine=engine, threads=threads, min_score=min_score, given_gold=not coarse
+    )
+    if predictions:
+        write_articles(tagged.articles, predictions)
     if coarse:
         tagged, articles = _coarse(tagged, articles)
     report = score(
@@ -103,7 +105,7 @@ def _coarse(tagged: _Tagged, gold: list[Article]) -> tuple[_Tagged, list[Article
     from mawaqif.eval.tokens import coarse, coarse_types
 
     types = coarse_types()
-    return tagged._replace(articles=coarse(tagged.articles, types), given_gold=None, tagger=None), coarse(gold, types)
+    return tagged._replace(articles=coarse(tagged.articles, types), given_gold=None), coarse(gold, types)
 
 
 def _robustness(gold: list[Article], report: Report, tagged: _Tagged, min_score: float | None) -> Robustness:
@@ -202,8 +204,9 @@ def _tagged(
     engine: Literal["auto", "onnx", "torch"] = "auto",
     threads: int | None = None,
     min_score: float | None = None,
+    given_gold: bool = True,
 ) -> _Tagged:
-    """What a file of tagged articles holds, or what a model makes of the gold articles."""
+    """What a file of tagged articles holds, or what a model makes of the gold articles, also given their entities."""
     from mawaqif.eval.tokens import COLUMNS
     from mawaqif.labels import LabelSet
 
@@ -213,7 +216,8 @@ def _tagged(
 
     tagger = load(None if model == "embedded" else model, engine=engine, threads=threads)
     articles = list(tagger.pipe([article.clean() for article in gold], min_score=min_score))
-    return _Tagged(articles, tagger.stances(gold, min_score=min_score), tagger.labels, tagger)
+    given = tagger.stances(gold, min_score=min_score) if given_gold else None
+    return _Tagged(articles, given, tagger.labels, tagger)
 
 
 @app.command()

@@ -57,28 +57,38 @@ class MatchScore:
 def match_mentions(pair: Pair) -> list[Matched]:
     """Gold mentions with the predicted ones that they are compared with, in text order, each used once.
 
-    First mentions with equal spans, then, from left to right, mentions that share at least a character; what is left
-    over stands alone.
+    First mentions with equal spans, then those of one type that share at least a character, then others that do; from
+    left to right. What is left over stands alone.
     """
     gold = sorted(pair.gold.mentions, key=lambda mention: mention.start)
     predicted = sorted(pair.predicted.mentions, key=lambda mention: mention.start)
-    at = {(mention.start, mention.end): mention for mention in predicted}
-    matched: list[Matched] = []
-    left = []
-    for mention in gold:
-        other = at.pop((mention.start, mention.end), None)
-        if other is None:
-            left.append(mention)
-        else:
-            matched.append((mention, other))
-    rest = [mention for mention in predicted if (mention.start, mention.end) in at]
-    for mention in left:
-        while rest and rest[0].end <= mention.start:
-            matched.append((None, rest.pop(0)))
-        touches = bool(rest) and rest[0].start < mention.end
-        matched.append((mention, rest.pop(0) if touches else None))
-    matched += [(None, mention) for mention in rest]
+    touching = _touching(gold, predicted)
+    other: dict[int, int] = {}
+    taken: set[int] = set()
+    for rank in range(3):
+        for i, j in touching:
+            a, b = gold[i], predicted[j]
+            fits = rank == 2 or ((a.start, a.end) == (b.start, b.end) if rank == 0 else a.type == b.type)
+            if fits and i not in other and j not in taken:
+                other[i] = j
+                taken.add(j)
+    matched: list[Matched] = [(m, predicted[other[i]] if i in other else None) for i, m in enumerate(gold)]
+    matched += [(None, mention) for j, mention in enumerate(predicted) if j not in taken]
     return sorted(matched, key=lambda both: min(m.start for m in both if m is not None))
+
+
+def _touching(gold: Sequence[Mention], predicted: Sequence[Mention]) -> list[tuple[int, int]]:
+    """The places of all pairs that share a character; both sides are flat and in text order."""
+    found = []
+    i = j = 0
+    while i < len(gold) and j < len(predicted):
+        if gold[i].start < predicted[j].end and predicted[j].start < gold[i].end:
+            found.append((i, j))
+        if gold[i].end <= predicted[j].end:
+            i += 1
+        else:
+            j += 1
+    return found
 
 
 def score_matches(articles: Iterable[Sequence[Matched]]) -> dict[str, MatchScore]:

@@ -112,3 +112,9 @@ def test_confusions(build):
     }
     assert stance_confusion(join(both)) == {"favor": {"against": 0, "": 1}, "": {"against": 1, "": 0}}
     assert stance_confusion([]) == {}
+
+
+def test_of_several_that_overlap_the_one_with_the_same_type_is_compared():
+    gold, predicted = ["B-PER", "I-PER", "I-PER", "I-PER"], ["B-ORG", "I-ORG", "B-PER", "I-PER"]
+    (both,) = pair([article(gold)], [article(predicted)])
+    assert [(a and a.type, b and b.type) for a, b in match_mentions(both)] == [("PER", "PER"), (None, "ORG")]

@@ -160,7 +160,7 @@ def interval(value: Interval) -> str:
 def table(title: str, first: str, *numbers: str) -> Table:
     """An empty table: one column of words, the others of numbers."""
     found = Table(title=title, title_justify="left", title_style="bold")
-    found.add_column(first)
+    found.add_column(first, overflow="fold")
     for column in numbers:
-        found.add_column(column, justify="right")
+        found.add_column(column, justify="right", no_wrap=True)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
@@ -25,6 +26,11 @@ app = typer.Typer()
 def _require_evaluation() -> None:
     for module in ("seqeval", "scipy"):
         require(module, "eval")
+
+
+def _console() -> Console:
+    """Standard output; wide enough for the names of scores where it goes to a file."""
+    return Console(width=None if sys.stdout.isatty() else 120)
 
 
 TaggedBy = Annotated[
@@ -94,9 +100,9 @@ def evaluate(
         told = report.to_dict() | ({} if drops is None else {"robustness": plain(drops)})
         print(json.dumps(told, ensure_ascii=False, indent=2))
     else:
-        Console().print(render(report, mentions_only=not any(article.entities for article in articles)))
+        _console().print(render(report, mentions_only=not any(article.entities for article in articles)))
         if drops is not None:
-            Console().print(render_robustness(drops))
+            _console().print(render_robustness(drops))
     skipped.exit()
 
 
@@ -149,7 +155,7 @@ def compare(
     if as_json:
         print(json.dumps(found.to_dict(), ensure_ascii=False, indent=2))
     else:
-        Console().print(render_comparison(found))
+        _console().print(render_comparison(found))
     skipped.exit()
 
 
@@ -171,7 +177,7 @@ def agreement(
     if as_json:
         print(json.dumps(found.to_dict(), ensure_ascii=False, indent=2))
     else:
-        Console().print(render_agreement(found))
+        _console().print(render_agreement(found))
     skipped.exit()
 
 

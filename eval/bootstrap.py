@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,22 @@ from numpy.typing import NDArray
 
 from mawaqif.errors import InputError
 
-__all__ = ["PRF", "Counted", "Counts", "Interval", "Rate", "bootstrap", "divide", "f1", "macro_f1", "prf", "rate"]
+__all__ = [
+    "PRF",
+    "Counted",
+    "Counts",
+    "Interval",
+    "Rate",
+    "bootstrap",
+    "divide",
+    "draws",
+    "f1",
+    "macro_f1",
+    "prf",
+    "rate",
+    "ratio_f1",
+    "ratio_prf",
+]
 
 Counts = NDArray[np.float64]
 """Counts, the measured things along the last axis; all axes before it are articles or resamples."""
@@ -99,6 +115,34 @@ def macro_f1(counts: Counts) -> Counts:
     return divide(f1(by_label).sum(axis=-1), present.sum(axis=-1))
 
 
+def ratio_f1(counts: Counts) -> Counts:
+    """F1 of (…, 4): sum over the predicted, how many they are, sum over gold, how many. Shape (…).
+
+    For measures in which a thing is right by degrees, and by other degrees seen from the other side.
+    """
+    precision, recall = divide(counts[..., 0], counts[..., 1]), divide(counts[..., 2], counts[..., 3])
+    return divide(2 * precision * recall, precision + recall)
+
+
+def ratio_prf(rows: Counts) -> PRF:
+    """The scores of all articles (articles, 4) together, as `ratio_f1` takes them."""
+    total = rows.sum(axis=0)
+    precision, recall = (float(total[i] / total[i + 1]) if total[i + 1] else 0.0 for i in (0, 2))
+    return PRF(precision, recall, float(ratio_f1(total)), int(total[1]), int(total[3]))
+
+
+@lru_cache(maxsize=2)  # every score of a report asks for the same ones
+def draws(articles: int, resamples: int, seed: int) -> Counts:
+    """How often each article is drawn in each resample (resamples, articles): with replacement, as many as there are.
+
+    Raises InputError without articles.
+    """
+    if not articles:
+        raise InputError("there are no articles to resample; a confidence interval needs at least one")
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(articles, np.full(articles, 1 / articles), size=resamples).astype(np.float64)
+
+
 def bootstrap(counted: Counted, *, resamples: int = 1000, level: float = 0.95, seed: int = 0) -> Interval:
     """Percentile bootstrap over articles (Efron and Tibshirani 1993, chapter 13).
 
@@ -106,12 +150,7 @@ def bootstrap(counted: Counted, *, resamples: int = 1000, level: float = 0.95, s
     that leave `1 - level` outside. The article is the unit since what is said in one article is not independent. The
     same seed and number of articles give the same draws for every score. Raises InputError without articles.
     """
-    n = len(counted.rows)
-    if not n:
-        raise InputError("there are no articles to resample; a confidence interval needs at least one")
-    rng = np.random.default_rng(seed)
-    times_drawn = rng.multinomial(n, np.full(n, 1 / n), size=resamples)  # (resamples, articles)
-    scores = counted.score(times_drawn @ counted.rows)
+    scores = counted.score(draws(len(counted.rows), resamples, seed) @ counted.rows)
     low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
     return Interval(counted.value, float(low), float(high))
 

@@ -13,11 +13,11 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from mawaqif.article import AUTHOR, Article
-from mawaqif.eval.bootstrap import PRF, Counted, Counts, divide
+from mawaqif.eval.bootstrap import PRF, Counted, ratio_f1, ratio_prf
 from mawaqif.eval.pairs import Pair, iou, letter_words, touched
 from mawaqif.text import Span
 
-__all__ = ["EntityScores", "align", "b3_f1", "carry", "same_entities", "score_entities"]
+__all__ = ["EntityScores", "align", "carry", "ratio_f1", "same_entities", "score_entities"]
 
 NEAR = 0.5
 """The least word overlap (intersection over union) at which two mentions that are not equal may stand for one."""
@@ -49,13 +49,7 @@ def score_entities(pairs: Sequence[Pair]) -> EntityScores:
     """
     everything = np.array([_b3(_clusters(pair.gold), _clusters(pair.predicted)) for pair in pairs])
     shared = np.array([_b3(*_restrict(_clusters(pair.gold), _clusters(pair.predicted))) for pair in pairs])
-    return EntityScores(_prf(everything), _prf(shared), Counted(everything, b3_f1))
-
-
-def b3_f1(counts: Counts) -> Counts:
-    """F1 of (…, 4): sum of precisions, predicted mentions, sum of recalls, gold mentions. Shape (…)."""
-    precision, recall = divide(counts[..., 0], counts[..., 1]), divide(counts[..., 2], counts[..., 3])
-    return divide(2 * precision * recall, precision + recall)
+    return EntityScores(ratio_prf(everything), ratio_prf(shared), Counted(everything, ratio_f1))
 
 
 def _clusters(article: Article) -> dict[Span, Hashable]:
@@ -79,13 +73,6 @@ def _b3(gold: Mapping[Span, Hashable], predicted: Mapping[Span, Hashable]) -> tu
     precisions = fsum(count**2 / in_predicted[cluster] for (_, cluster), count in overlaps.items())
     recalls = fsum(count**2 / in_gold[cluster] for (cluster, _), count in overlaps.items())
     return precisions, len(predicted), recalls, len(gold)
-
-
-def _prf(rows: Counts) -> PRF:
-    precisions, predicted, recalls, gold = (float(count) for count in rows.sum(axis=0))
-    precision = precisions / predicted if predicted else 0.0
-    recall = recalls / gold if gold else 0.0
-    return PRF(precision, recall, float(b3_f1(rows.sum(axis=0))), int(predicted), int(gold))
 
 
 def align(gold: Article, predicted: Article) -> dict[str, str]:

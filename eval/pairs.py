@@ -7,6 +7,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from mawaqif.article import Article
@@ -78,13 +79,14 @@ def _first_difference(a: str, b: str) -> int:
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
-def letter_words(text: str) -> list[Span]:
+@lru_cache(maxsize=4096)  # every baseline and every comparison asks for the same texts
+def letter_words(text: str) -> tuple[Span, ...]:
     """The spans of the words that hold a letter or digit, in order: common punctuation is no overlap of two phrases.
 
     >>> letter_words("قالت «رند»")
-    [(0, 4), (6, 9)]
+    ((0, 4), (6, 9))
     """
-    return [(start, end) for start, end in words(text) if any(ch.isalnum() for ch in text[start:end])]
+    return tuple(span for span in words(text) if any(map(str.isalnum, text[slice(*span)])))
 
 
 def touched(words: Sequence[Span], span: Span) -> range:

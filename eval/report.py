@@ -1,50 +1,76 @@
 """Everything worth knowing about a prediction, in one object: the headline scores with confidence intervals, and the
-details behind them. It can be written as JSON and shown in a terminal.
+details behind them. It can be written as JSON; `mawaqif.eval.tables` shows it in a terminal, `mawaqif.eval.page` as a
+page.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from itertools import chain
 from typing import Any
-
-from rich.console import Group
-from rich.table import Table
 
 from mawaqif.article import Article
 from mawaqif.errors import InputError
-from mawaqif.eval.bootstrap import PRF, Counted, Interval, Rate, bootstrap
+from mawaqif.eval.baselines import baselines
+from mawaqif.eval.bootstrap import Counted, Interval, bootstrap
+from mawaqif.eval.calibration import Reliability, reliability
 from mawaqif.eval.entities import EntityScores, same_entities, score_entities
+from mawaqif.eval.matching import (
+    Confusion,
+    MatchScore,
+    match_mentions,
+    score_matches,
+    stance_confusion,
+    type_confusion,
+)
 from mawaqif.eval.mentions import MentionScores, score_mentions
 from mawaqif.eval.pairs import Pair, pair
-from mawaqif.eval.stances import StanceScores, score_stances
+from mawaqif.eval.selective import RiskCoverage, risk_coverage, score_of
+from mawaqif.eval.slices import Seen, Slice, slices
+from mawaqif.eval.stances import JoinedEdge, StanceScores, join, score_edges, score_stances
+from mawaqif.eval.tuples import TupleScores, score_tuples
 from mawaqif.labels import LabelSet
 
-__all__ = ["Report", "evaluate", "render"]
+__all__ = ["Report", "evaluate", "plain"]
 
 
 @dataclass(frozen=True)
 class Report:
     """The scores of one prediction. `missing` is the number of gold articles that were not predicted.
 
-    `headline` holds the 95 % intervals of the scores to quote, by name; `counted` the counts of each article that they
-    come from, in the order of the articles' ids: two reports on the same gold can be compared article by article.
-    `stances_given_gold` are the scores of stances between the gold entities; None where none were predicted.
+    - `headline`: the 95 % intervals of the scores to quote, by name; `counted`: the counts of each article that they
+      come from, in the order of the articles' ids. Two reports on the same gold can be compared article by article.
+    - `baselines`: the same scores of what a model must beat (`mawaqif.eval.baselines`).
+    - `matches`: mentions under the four MUC schemes; `types`: gold types against predicted ones.
+    - `stances`, `labels`, `tuples`, `selective`, `reliability`: end to end, with the stances' own scores in the last
+      two. `stances_given_gold` and the like: between the gold entities; None where none were predicted.
+    - `slices`: by length and source; by what was seen in training, where a train file was given.
     """
 
     articles: int
     missing: int
     headline: dict[str, Interval]
+    baselines: dict[str, dict[str, Interval]]
     mentions: MentionScores
+    matches: dict[str, MatchScore]
+    types: Confusion
     entities: EntityScores
     stances: StanceScores
+    labels: Confusion
+    tuples: TupleScores
+    selective: RiskCoverage
+    reliability: Reliability
     stances_given_gold: StanceScores | None
+    selective_given_gold: RiskCoverage | None
+    reliability_given_gold: Reliability | None
+    slices: list[Slice]
     counted: dict[str, Counted]
 
     def to_dict(self) -> dict[str, Any]:
         """All scores and their counts as plain values, ready for JSON; the counts of each article are left out."""
-        plain: dict[str, Any] = _plain(self)
-        return plain
+        found: dict[str, Any] = plain(self)
+        return found
 
 
 def evaluate(
@@ -53,41 +79,101 @@ def evaluate(
     *,
     labels: LabelSet,
     predicted_given_gold: Iterable[Article] | None = None,
+    train: Iterable[Article] | None = None,
+    with_baselines: bool = True,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Report:
     """Score predicted articles against gold.
 
     `predicted_given_gold` are predictions for which the gold mentions and entities were given, so that only the stances
-    are the tagger's own. `labels` says which types exist only for stances. The intervals are 95 % percentile
-    bootstraps over articles, `resamples` draws with `seed`. Raises InputError as `mawaqif.eval.pair` does, and where
-    `predicted_given_gold` has other entities than gold.
+    are the tagger's own. `train` are the articles that the tagger learned from: with them the report has a gazetteer
+    baseline and slices by what was seen. `labels` says which types exist only for stances. The intervals are 95 %
+    percentile bootstraps over articles, `resamples` draws with `seed`. Raises InputError as `mawaqif.eval.pair` does,
+    and where `predicted_given_gold` has other entities than gold.
     """
-    gold = list(gold)
+    gold, known = list(gold), None if train is None else list(train)
     pairs = pair(gold, predicted)
-    given = None if predicted_given_gold is None else pair(gold, predicted_given_gold)
-    mentions = score_mentions(pairs, only_in_stances=[label.name for label in labels.types if label.only_in_stances])
-    entities = score_entities(pairs)
-    stances = score_stances(pairs)
-    stances_given_gold = None if given is None else score_stances(_with_gold_entities(given))
+    only_in_stances = [label.name for label in labels.types if label.only_in_stances]
+    edges = [join(each) for each in pairs]
+    given = None
+    if predicted_given_gold is not None:
+        given = [join(each) for each in _with_gold_entities(pair(gold, predicted_given_gold))]
+    matched = [match_mentions(each) for each in pairs]
+    mentions = score_mentions(pairs, only_in_stances=only_in_stances)
+    entities, tuples = score_entities(pairs), score_tuples(pairs)
+    stances = score_edges(edges, labels.stance_names)
+    stances_given_gold = None if given is None else score_edges(given, labels.stance_names)
     counted = {
         "mentions_named_micro_f1": mentions.counted_named,
         "mentions_all_micro_f1": mentions.counted,
         "entities_b3_f1": entities.counted,
-        "stances_micro_f1": stances.counted,
+        **_stance_counts(stances, stances_given_gold),
+        "tuples_weighted_f1": tuples.counted,
     }
-    if stances_given_gold is not None:
-        counted["stances_given_gold_macro_f1"] = stances_given_gold.counted_macro
+    flat, flat_given = list(chain.from_iterable(edges)), None if given is None else list(chain.from_iterable(given))
+    sides = [each.gold for each in pairs], [each.predicted for each in pairs]
     return Report(
         articles=len(pairs),
-        missing=sum(not pair.found for pair in pairs),
-        headline={name: bootstrap(score, resamples=resamples, seed=seed) for name, score in counted.items()},
+        missing=sum(not each.found for each in pairs),
+        headline=_intervals(counted, resamples, seed),
+        baselines=_baselines(*sides, labels, known, resamples, seed) if with_baselines else {},
         mentions=mentions,
+        matches=score_matches(matched),
+        types=type_confusion(matched),
         entities=entities,
         stances=stances,
+        labels=stance_confusion(flat),
+        tuples=tuples,
+        selective=risk_coverage(flat),
+        reliability=_reliability(flat),
         stances_given_gold=stances_given_gold,
+        selective_given_gold=None if flat_given is None else risk_coverage(flat_given),
+        reliability_given_gold=None if flat_given is None else _reliability(flat_given),
+        slices=slices(pairs, matched, edges, only_in_stances, None if known is None else Seen.of(known)),
         counted=counted,
     )
+
+
+def _stance_counts(end_to_end: StanceScores, given_gold: StanceScores | None) -> dict[str, Counted]:
+    found = {"stances_micro_f1": end_to_end.counted, "stances_macro_f1": end_to_end.counted_macro}
+    if given_gold is not None:
+        found["stances_given_gold_micro_f1"] = given_gold.counted
+        found["stances_given_gold_macro_f1"] = given_gold.counted_macro
+    return found
+
+
+def _intervals(counted: Mapping[str, Counted], resamples: int, seed: int) -> dict[str, Interval]:
+    return {name: bootstrap(score, resamples=resamples, seed=seed) for name, score in counted.items()}
+
+
+def _reliability(edges: Iterable[JoinedEdge]) -> Reliability:
+    predicted = [edge for edge in edges if edge.predicted is not None]
+    return reliability([score_of(edge) for edge in predicted], [edge.right for edge in predicted])
+
+
+def _baselines(
+    gold: Sequence[Article],
+    predicted: Sequence[Article],
+    labels: LabelSet,
+    train: Sequence[Article] | None,
+    resamples: int,
+    seed: int,
+) -> dict[str, dict[str, Interval]]:
+    """The headline scores of each baseline; only what is its own: majority and lexicon find no entities."""
+    found = {}
+    for name, (tagged, given) in baselines(gold, predicted, labels, train).items():
+        pairs = pair(gold, tagged)
+        scores = [score_stances(each, labels.stance_names) for each in (pairs, pair(gold, given))]
+        counted = {**_stance_counts(*scores), "tuples_weighted_f1": score_tuples(pairs).counted}
+        if name == "gazetteer":
+            only_in_stances = [label.name for label in labels.types if label.only_in_stances]
+            mentions = score_mentions(pairs, only_in_stances=only_in_stances)
+            counted["mentions_named_micro_f1"] = mentions.counted_named
+            counted["mentions_all_micro_f1"] = mentions.counted
+            counted["entities_b3_f1"] = score_entities(pairs).counted
+        found[name] = _intervals(counted, resamples, seed)
+    return found
 
 
 def _with_gold_entities(pairs: Sequence[Pair]) -> Sequence[Pair]:
@@ -98,75 +184,16 @@ def _with_gold_entities(pairs: Sequence[Pair]) -> Sequence[Pair]:
     return pairs
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Dataclasses as dictionaries, without the Counted in them; MatchScore with its precision, recall and F1."""
     if is_dataclass(value):
         parts = {field.name: getattr(value, field.name) for field in fields(value) if field.name != "counted"}
-        return {name: _plain(part) for name, part in parts.items() if not isinstance(part, Counted)}
+        found = {name: plain(part) for name, part in parts.items() if not isinstance(part, Counted)}
+        if isinstance(value, MatchScore):
+            found |= dict(zip(("precision", "recall", "f1"), value.scores, strict=True))
+        return found
     if isinstance(value, Mapping):
-        return {name: _plain(part) for name, part in value.items()}
+        return {name: plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
     return value
-
-
-def render(report: Report) -> Group:
-    """The report as tables for a rich console."""
-    predicted = report.articles - report.missing
-    title = f"{report.articles} gold articles, {predicted} of them predicted"
-    tables = [
-        _headline(title, report.headline),
-        _scores("Mentions: strict span and type", _mention_rows(report.mentions)),
-        _scores("Entities: B³", {"all mentions": report.entities.b3, "shared mentions": report.entities.b3_shared}),
-        *_stances("Stances, end to end", report.stances),
-    ]
-    if report.stances_given_gold is not None:
-        tables += _stances("Stances, gold entities given", report.stances_given_gold)
-    return Group(*tables)
-
-
-def _mention_rows(scores: MentionScores) -> dict[str, PRF]:
-    averages = {"micro, named": scores.named, "micro, all": scores.micro, "macro, all": scores.macro}
-    return averages | scores.per_type
-
-
-def _stances(title: str, scores: StanceScores) -> list[Table]:
-    edges = {"micro": scores.micro, "macro": scores.macro} | scores.per_label
-    edges["pairs, any label"] = scores.pairs
-    edges |= {f"holder {name}": score for name, score in scores.by_holder_type.items()}
-    edges |= {f"target {name}": score for name, score in scores.by_target_type.items()}
-    rates = {
-        "label accuracy on found pairs": scores.label_accuracy,
-        "wrong edges that are swapped": scores.swaps,
-        "evidence found": scores.evidence_found,
-        "evidence word overlap": scores.evidence_iou,
-    }
-    rates |= {f"recall of {voice}": score for voice, score in scores.recall_by_voice.items()}
-    return [_scores(title, edges), _rates(f"{title}: shares", rates)]
-
-
-def _headline(title: str, intervals: Mapping[str, Interval]) -> Table:
-    table = _table(title, "score", "value", "95 % interval")
-    for name, interval in intervals.items():
-        table.add_row(name, f"{interval.value:.3f}", f"{interval.low:.3f} – {interval.high:.3f}")
-    return table
-
-
-def _scores(title: str, rows: Mapping[str, PRF]) -> Table:
-    table = _table(title, "", "precision", "recall", "F1", "predicted", "gold")
-    for name, score in rows.items():
-        numbers = [f"{value:.3f}" for value in (score.precision, score.recall, score.f1)]
-        table.add_row(name, *numbers, str(score.predicted), str(score.gold))
-    return table
-
-
-def _rates(title: str, rows: Mapping[str, Rate]) -> Table:
-    table = _table(title, "", "share", "of")
-    for name, share in rows.items():
-        table.add_row(name, "–" if share.value is None else f"{share.value:.3f}", str(share.of))
-    return table
-
-
-def _table(title: str, first: str, *numbers: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column(first)
-    for number in numbers:
-        table.add_column(number, justify="right")
-    return table

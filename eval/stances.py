@@ -18,11 +18,12 @@ from mawaqif.eval.bootstrap import PRF, Counted, Counts, Rate, f1, macro_f1, prf
 from mawaqif.eval.entities import align
 from mawaqif.eval.pairs import Pair, iou, touched
 
-__all__ = ["JoinedEdge", "StanceScores", "join", "score_stances"]
+__all__ = ["Ends", "JoinedEdge", "Node", "StanceScores", "group_edges", "join", "score_edges", "score_stances"]
 
-_Node = str | tuple[str]
+Node = str | tuple[str]
 """A gold entity's id, or the id of a predicted entity without counterpart, wrapped so that it meets no gold id."""
-_Ends = tuple[_Node, _Node]
+Ends = tuple[Node, Node]
+"""Holder and target."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class JoinedEdge:
     predicted: Stance | None
     holder_type: str
     target_type: str
+    ends: Ends
     swapped: bool = False
     evidence_iou: float | None = None
 
@@ -56,7 +58,9 @@ class StanceScores:
       the labels that occur.
     - `pairs`: holder and target agree, whatever the label. `label_accuracy`: share of these pairs with the right label.
     - `by_holder_type`, `by_target_type`: the edges by the type of the entity at one end.
-    - `recall_by_voice`: share of the gold edges of a voice that are right.
+    - `by_voice`: an edge is right where the voice agrees too. `voice_accuracy`: share of the right edges with the right
+      voice; edges without gold voice are left out. `recall_by_voice`: share of the gold edges of a voice that are
+      right.
     - `swaps`: share of the wrong predicted edges that gold has the other way round.
     - `evidence_found`: share of the right edges whose evidence has at least one word in common with gold's;
       `evidence_iou`: mean word overlap (intersection over union) of the two. Edges without gold evidence are left out.
@@ -71,6 +75,8 @@ class StanceScores:
     label_accuracy: Rate
     by_holder_type: dict[str, PRF]
     by_target_type: dict[str, PRF]
+    by_voice: dict[str, PRF]
+    voice_accuracy: Rate
     recall_by_voice: dict[str, Rate]
     swaps: Rate
     evidence_found: Rate
@@ -79,12 +85,20 @@ class StanceScores:
     counted_macro: Counted
 
 
-def score_stances(pairs: Sequence[Pair]) -> StanceScores:
+def score_stances(pairs: Sequence[Pair], labels: Iterable[str] = ()) -> StanceScores:
     """Score the stances of paired articles (see StanceScores). The alignment is that of `mawaqif.eval.align`."""
-    articles = [join(pair) for pair in pairs]
+    return score_edges([join(pair) for pair in pairs], labels)
+
+
+def score_edges(articles: Sequence[Sequence[JoinedEdge]], labels: Iterable[str] = ()) -> StanceScores:
+    """The same of the joined edges of each article.
+
+    `counted_macro` has columns for `labels` also where none of them occurs, so that two reports have the same ones.
+    """
     edges = list(chain.from_iterable(articles))
-    per_label = _group(edges, lambda edge, stance: stance.stance)
-    rows = _rows(articles, list(per_label))
+    per_label = group_edges(edges, lambda edge, stance: stance.stance)
+    rows = _rows(articles, sorted({*per_label, *labels}))
+    voiced = [edge for edge in edges if edge.right and edge.gold and edge.gold.voice is not None]
     both = sum(edge.gold is not None and edge.predicted is not None for edge in edges)
     right, predicted, gold = (int(count) for count in rows.sum(axis=(0, 1)))
     overlaps = [edge.evidence_iou for edge in edges if edge.evidence_iou is not None]
@@ -94,14 +108,16 @@ def score_stances(pairs: Sequence[Pair]) -> StanceScores:
         per_label=per_label,
         pairs=prf(both, predicted, gold),
         label_accuracy=rate(right, both),
-        by_holder_type=_group(edges, lambda edge, stance: edge.holder_type),
-        by_target_type=_group(edges, lambda edge, stance: edge.target_type),
+        by_holder_type=group_edges(edges, lambda edge, stance: edge.holder_type),
+        by_target_type=group_edges(edges, lambda edge, stance: edge.target_type),
+        by_voice=group_edges(edges, lambda edge, stance: stance.voice, right=_same_voice),
+        voice_accuracy=rate(sum(map(_same_voice, voiced)), len(voiced)),
         recall_by_voice=_recall_by_voice(edges),
         swaps=rate(sum(edge.swapped for edge in edges), predicted - right),
         evidence_found=rate(sum(overlap > 0 for overlap in overlaps), len(overlaps)),
         evidence_iou=rate(fsum(overlaps), len(overlaps)),
         counted=Counted(rows.sum(axis=1), f1),
-        counted_macro=Counted(rows.reshape(len(pairs), -1), macro_f1),
+        counted_macro=Counted(rows.reshape(len(articles), -1), macro_f1),
     )
 
 
@@ -109,10 +125,10 @@ def join(pair: Pair) -> list[JoinedEdge]:
     """The edges of both articles, those of the same aligned holder and target joined: gold's first, then the rest."""
     names = align(pair.gold, pair.predicted)
     of_predicted = _types(pair.predicted)
-    own: dict[str, _Node] = {id_: names.get(id_, (id_,)) for id_ in of_predicted}
-    types: dict[_Node, str] = {own[id_]: type_ for id_, type_ in of_predicted.items()}
+    own: dict[str, Node] = {id_: names.get(id_, (id_,)) for id_ in of_predicted}
+    types: dict[Node, str] = {own[id_]: type_ for id_, type_ in of_predicted.items()}
     types.update(_types(pair.gold))
-    gold: dict[_Ends, Stance] = {(stance.holder, stance.target): stance for stance in pair.gold.stances}
+    gold: dict[Ends, Stance] = {(stance.holder, stance.target): stance for stance in pair.gold.stances}
     predicted = {(own[stance.holder], own[stance.target]): stance for stance in pair.predicted.stances}
     return [
         JoinedEdge(
@@ -120,6 +136,7 @@ def join(pair: Pair) -> list[JoinedEdge]:
             predicted=predicted.get(ends),
             holder_type=types[ends[0]],
             target_type=types[ends[1]],
+            ends=ends,
             swapped=ends not in gold and _agree(gold.get(ends[::-1]), predicted.get(ends)),
             evidence_iou=_evidence_iou(pair, gold.get(ends), predicted.get(ends)),
         )
@@ -145,16 +162,29 @@ def _evidence_iou(pair: Pair, gold: Stance | None, predicted: Stance | None) -> 
     return iou(touched(pair.words, gold.evidence), touched(pair.words, predicted.evidence))
 
 
-def _group(edges: Iterable[JoinedEdge], group: Callable[[JoinedEdge, Stance], str]) -> dict[str, PRF]:
-    """Scores by group, in the order of the names. A right edge has the same group on both sides."""
-    right, predicted, gold = Counter[str](), Counter[str](), Counter[str]()
+def _same_voice(edge: JoinedEdge) -> bool:
+    return (
+        edge.right and edge.gold is not None and edge.predicted is not None and edge.gold.voice == edge.predicted.voice
+    )
+
+
+def group_edges(
+    edges: Iterable[JoinedEdge],
+    group: Callable[[JoinedEdge, Stance], str | None],
+    right: Callable[[JoinedEdge], bool] = lambda edge: edge.right,
+) -> dict[str, PRF]:
+    """Scores by group, in the order of the names; an edge whose group is None is left out.
+
+    A right edge must have the same group on both sides.
+    """
+    hits, predicted, gold = Counter[str](), Counter[str](), Counter[str]()
     for edge in edges:
-        if edge.predicted is not None:
-            predicted[group(edge, edge.predicted)] += 1
-        if edge.gold is not None:
-            gold[group(edge, edge.gold)] += 1
-            right[group(edge, edge.gold)] += edge.right
-    return {name: prf(right[name], predicted[name], gold[name]) for name in sorted(predicted.keys() | gold.keys())}
+        if edge.predicted is not None and (name := group(edge, edge.predicted)) is not None:
+            predicted[name] += 1
+        if edge.gold is not None and (name := group(edge, edge.gold)) is not None:
+            gold[name] += 1
+            hits[name] += right(edge)
+    return {name: prf(hits[name], predicted[name], gold[name]) for name in sorted(predicted.keys() | gold.keys())}
 
 
 def _rows(articles: Sequence[Iterable[JoinedEdge]], labels: Sequence[str]) -> Counts:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from mawaqif.article import Article
-from mawaqif.decoding import Floats, PairScore, decide, decode_mentions, merge_windows, stitch
+from mawaqif.decoding import EVIDENCE_SHIFT, Floats, PairScore, Scaling, decide, decode_mentions, merge_windows, stitch
 from mawaqif.encoding import Encoded, Ints, Pairs, encode, pad_pairs, pad_windows, pairs_of, special_ids
 from mawaqif.errors import ModelError, require
 from mawaqif.inference.clustering import cluster
@@ -68,7 +68,8 @@ def _find(model: str | Path | None) -> Path:
 
 
 class Tagger:
-    """Tags articles with one model. `min_score` is the default probability from which a stance is reported."""
+    """Tags articles with one model. `min_score` is the default probability from which a stance is reported, `scaling`
+    how the model's logits are read: both come from its settings and may be changed."""
 
     def __init__(self, saved: SavedModel, engine: Engine) -> None:
         self.saved, self.engine, self.labels = saved, engine, saved.labels
@@ -79,6 +80,10 @@ class Tagger:
         try:
             self.min_score = float(saved.settings.get("min_score", 0.5))
             self._max_tokens = int(saved.settings["max_tokens"])
+            self.scaling = Scaling(
+                temperature=float(saved.settings.get("temperature", 1.0)),
+                evidence_shift=float(saved.settings.get("evidence_shift", EVIDENCE_SHIFT)),
+            )
         except (KeyError, TypeError, ValueError) as error:
             path = saved.directory / CONFIG
             raise ModelError(f"{path}: damaged section 'mawaqif' ({error!r}); copy the model again") from error
@@ -125,7 +130,26 @@ class Tagger:
             scored += self._with_stances(batch, encodings, hidden, least, True)
         return scored
 
+    def pair_probabilities(
+        self, articles: Iterable[Article]
+    ) -> Iterator[tuple[Article, dict[tuple[str, str], Floats]]]:
+        """Articles with the mentions and entities found, and what the model thinks of each ordered pair of them.
+
+        Probabilities [1 + stances] of none and of each stance, by (holder, target): what `mawaqif calibrate` fits.
+        """
+        stream = iter(articles)
+        while batch := list(islice(stream, _BATCH)):
+            named, encodings, hidden = self._name(batch)
+            for article, pairs in zip(named, self._score_pairs(named, encodings, hidden), strict=True):
+                yield article, {ends: score.stance for ends, score in pairs.items()}
+
     def _tag(self, articles: Sequence[Article], min_score: float, evidence: bool) -> list[Article]:
+        named, encodings, hidden = self._name(articles)
+        tagged = self._with_stances(named, encodings, hidden, min_score, evidence)
+        return [self._drop_unused(article) for article in tagged]
+
+    def _name(self, articles: Sequence[Article]) -> tuple[list[Article], list[Encoded], list[list[Floats]]]:
+        """The articles with their mentions and entities, their encodings, and the hidden states of their windows."""
         encodings = encode([a.text for a in articles], self.saved.tokenizer, self._max_tokens)
         outputs = self._encode(encodings)
         named = []
@@ -134,9 +158,7 @@ class Tagger:
             spans = [(encoded.words[a][0], encoded.words[b][1], label, score) for a, b, label, score in found]
             mentions, entities = cluster(article.text, spans)
             named.append(article.model_copy(update={"mentions": mentions, "entities": entities, "stances": []}))
-        hidden = [[states for states, _ in windows] for windows in outputs]
-        tagged = self._with_stances(named, encodings, hidden, min_score, evidence)
-        return [self._drop_unused(article) for article in tagged]
+        return named, encodings, [[states for states, _ in windows] for windows in outputs]
 
     def _encode(self, encodings: Sequence[Encoded]) -> list[list[tuple[Floats, Floats]]]:
         """Hidden states and tag logits [tokens + 2, …] of every window of every article, run in order of length."""
@@ -162,6 +184,18 @@ class Tagger:
         min_score: float,
         evidence: bool,
     ) -> list[Article]:
+        decided = []
+        for article, encoded, pairs in zip(
+            articles, encodings, self._score_pairs(articles, encodings, hidden), strict=True
+        ):
+            stances = decide(pairs, encoded, self.labels, min_score, evidence, self.scaling.evidence_shift)
+            decided.append(article.model_copy(update={"stances": stances}))
+        return decided
+
+    def _score_pairs(
+        self, articles: Sequence[Article], encodings: Sequence[Encoded], hidden: list[list[Floats]]
+    ) -> list[dict[tuple[str, str], PairScore]]:
+        """The model's view of every ordered pair of each article's entities."""
         jobs: list[tuple[int, int, Pairs]] = []
         for n, (article, encoded) in enumerate(zip(articles, encodings, strict=True)):
             for w, window in enumerate(encoded.windows):
@@ -184,12 +218,10 @@ class Tagger:
         for job, (n, w, pairs) in enumerate(jobs):  # in text order, whatever the order of the runs
             stance, voice, where = results[job]
             scored[n].append((w, pairs, stance, voice, where))
-        decided = []
-        for article, encoded, outcomes in zip(articles, encodings, scored, strict=True):
-            merged: dict[tuple[str, str], PairScore] = merge_windows(encoded, outcomes)
-            stances = decide(merged, encoded, self.labels, min_score, evidence)
-            decided.append(article.model_copy(update={"stances": stances}))
-        return decided
+        return [
+            merge_windows(encoded, outcomes, self.scaling.temperature)
+            for encoded, outcomes in zip(encodings, scored, strict=True)
+        ]
 
     def _drop_unused(self, article: Article) -> Article:
         """Without the entities that exist only for stances and take part in none."""

@@ -6,20 +6,20 @@ processed), 2 the command could not run.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from mawaqif import __version__
 from mawaqif.cli_data import app as data_app
+from mawaqif.cli_eval import app as eval_app
 from mawaqif.cli_train import app as train_app
-from mawaqif.errors import InputError, MawaqifError, require
+from mawaqif.console import EngineOption, MinScoreOption, ModelOption, Skipped, ThreadsOption, complain
+from mawaqif.errors import InputError, MawaqifError
 
 if TYPE_CHECKING:
     from mawaqif.article import Article
@@ -32,13 +32,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(train_app)
+app.add_typer(eval_app)
 app.add_typer(data_app)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
-
-ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="Model directory or hub id; default: embedded.")]
-EngineOption = Annotated[Literal["auto", "onnx", "torch"], typer.Option(help="What runs the model.")]
-ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Processor threads; default: all.")]
-Overrides = Annotated[list[str] | None, typer.Argument(help="Overrides, e.g. training.epochs=3")]
 
 
 def main() -> None:
@@ -46,30 +41,11 @@ def main() -> None:
     try:
         app()
     except MawaqifError as error:
-        _complain("error", error)
+        complain("error", error)
         sys.exit(2)
     except OSError as error:  # no room, no right, no such folder to write to
-        _complain("error", f"{error.filename}: {error.strerror}" if error.filename else error)
+        complain("error", f"{error.filename}: {error.strerror}" if error.filename else error)
         sys.exit(2)
-
-
-def _complain(what: str, why: Exception | str) -> None:
-    errors.print(Text.assemble((what, "bold red"), " ", str(why)))
-
-
-class _Skipped:
-    """Reports input that cannot be used, and makes the exit status say so once the rest is done."""
-
-    def __init__(self) -> None:
-        self.any = False
-
-    def __call__(self, error: InputError) -> None:
-        self.any = True
-        _complain("skipped", error)
-
-    def exit(self) -> None:
-        if self.any:
-            raise typer.Exit(1)
 
 
 @app.callback(invoke_without_command=True)
@@ -89,7 +65,7 @@ def tag(
     json_lines: Annotated[bool, typer.Option("--json", help="JSON lines even in a terminal.")] = False,
     model: ModelOption = None,
     engine: EngineOption = "auto",
-    min_score: Annotated[float | None, typer.Option(min=0, max=1, help="Least probability of a stance.")] = None,
+    min_score: MinScoreOption = None,
     threads: ThreadsOption = None,
 ) -> None:
     """Tag articles: entities and stances with their evidence."""
@@ -97,7 +73,7 @@ def tag(
     from mawaqif.inference.tagger import load
     from mawaqif.jsonl import write_articles
 
-    skipped = _Skipped()
+    skipped = Skipped()
     written = [path for path in (output, html) if path]
     _check_outputs(inputs, output, written)
     tagger = load(model, engine=engine, threads=threads)
@@ -137,72 +113,6 @@ def _show(articles: Iterable[Article], labels: Any) -> None:
     console = Console()
     for article in articles:
         console.print(render(article, labels))
-
-
-def _require_evaluation() -> None:
-    for module in ("seqeval", "scipy"):
-        require(module, "eval")
-
-
-@app.command()
-def evaluate(
-    model: Annotated[
-        str, typer.Argument(help="Model directory or hub id, 'embedded', or tagged articles (.jsonl or .jsonl.gz).")
-    ],
-    gold: Annotated[Path, typer.Argument(help="Annotated articles, JSON lines.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
-    engine: EngineOption = "auto",
-    min_score: Annotated[float | None, typer.Option(min=0, max=1, help="Least probability of a stance.")] = None,
-    predictions: Annotated[Path | None, typer.Option(help="Also write the tagged articles here.")] = None,
-) -> None:
-    """Score a model, or tagged articles, on gold articles with 95 % confidence intervals (needs the extra `eval`)."""
-    _require_evaluation()
-    from mawaqif.eval import evaluate as score
-    from mawaqif.eval import render
-    from mawaqif.jsonl import read_articles, write_articles
-    from mawaqif.labels import LabelSet
-
-    skipped = _Skipped()
-    articles = list(read_articles(gold, on_error=skipped))
-    if not articles:
-        raise InputError("holds no usable article", path=str(gold))
-    given_gold: list[Article] | None = None
-    if model.endswith((".jsonl", ".jsonl.gz")):
-        predicted, labels = list(read_articles(model, on_error=skipped)), LabelSet.default()
-    else:
-        from mawaqif.inference.tagger import load
-
-        tagger = load(None if model == "embedded" else model, engine=engine)
-        predicted, labels = list(tagger.pipe([a.clean() for a in articles], min_score=min_score)), tagger.labels
-        given_gold = list(tagger.stances(articles, min_score=min_score))
-    if predictions:
-        write_articles(predicted, predictions)
-    report = score(articles, predicted, labels=labels, predicted_given_gold=given_gold)
-    if as_json:
-        print(json.dumps(report.to_dict(), ensure_ascii=False, indent=2))
-    else:
-        Console().print(render(report))
-    skipped.exit()
-
-
-@app.command()
-def calibrate(
-    model: Annotated[Path, typer.Argument(help="Model directory; its default threshold is set.")],
-    gold: Annotated[Path, typer.Argument(help="Annotated dev articles, JSON lines; not the test set.")],
-) -> None:
-    """Set a model's default --min-score to the best by stance F1 on gold articles (needs the extra `eval`)."""
-    _require_evaluation()
-    from mawaqif.eval import best_min_score
-    from mawaqif.inference.tagger import load
-    from mawaqif.jsonl import read_articles
-    from mawaqif.saved import store_setting
-
-    articles = list(read_articles(gold))
-    tagger = load(model)
-    predicted = list(tagger.pipe([article.clean() for article in articles], min_score=0.05))
-    min_score, f1 = best_min_score(articles, predicted)
-    store_setting(tagger.saved, "min_score", min_score)
-    print(f"min_score {min_score:.2f}: stance F1 {f1:.3f} end to end")
 
 
 if __name__ == "__main__":

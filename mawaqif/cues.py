@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -137,15 +137,24 @@ def count_cues(text: str, spans: Iterable[Span]) -> int:
 def _sentences(article: Article) -> Iterator[list[_Word]]:
     spans = sorted((m.start, m.end, number) for number, m in enumerate(article.mentions))
     starts = [start for start, _, _ in spans]
-    everything = words(article.text)
-    begins = [start for start, _ in everything]
-    for sentence_start, sentence_end in sentences(article.text):
+    for sentence in _split(article.text):
         row = []
-        for start, end in everything[bisect_left(begins, sentence_start) : bisect_left(begins, sentence_end)]:
+        for start, end, folded in sentence:
             place = bisect_left(starts, end) - 1
             inside = place >= 0 and spans[place][1] > start
-            row.append(_Word(start, end, fold(article.text[start:end]), spans[place][2] if inside else None))
+            row.append(_Word(start, end, folded, spans[place][2] if inside else None))
         yield row
+
+
+@lru_cache(maxsize=16)  # evaluation reads each text twice, with gold entities and with found ones
+def _split(text: str) -> list[list[tuple[int, int, str]]]:
+    """The words of each sentence, folded."""
+    everything = words(text)
+    begins = [start for start, _ in everything]
+    return [
+        [(*span, fold(text[slice(*span)])) for span in everything[bisect_left(begins, a) : bisect_left(begins, b)]]
+        for a, b in sentences(text)
+    ]
 
 
 def _cues(sentence: list[_Word]) -> Iterator[tuple[int, Cue, bool]]:

@@ -22,8 +22,26 @@ Floats = NDArray[np.float32]
 WordSpan = tuple[int, int, str, float]  # first word, last word, type, score
 
 MAX_EVIDENCE_WORDS = 40
-EVIDENCE_SHIFT = 2.0  # few words are evidence, so their logits are low; chosen on the corpus of invented articles
+EVIDENCE_SHIFT = 2.0  # default of the setting evidence_shift; chosen on the corpus of invented articles
 _ROUNDING = 1e-4  # figures that differ by less are the same, computed in another batch or by another engine
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How a model's logits are read, from the settings of its saved directory: the same for every engine.
+
+    temperature: stance logits are divided by it before the softmax, so that a probability is as often right as it says
+    (Guo et al. 2017, https://arxiv.org/abs/1706.04599). It changes no stance, only how sure the model is of it.
+    evidence_shift: added to every evidence logit. Few words are evidence, so the logits are low; a greater shift makes
+    longer spans.
+    """
+
+    temperature: float = 1.0
+    evidence_shift: float = EVIDENCE_SHIFT
+
+    def __post_init__(self) -> None:
+        if not (self.temperature > 0 and np.isfinite(self.temperature) and np.isfinite(self.evidence_shift)):
+            raise ValueError(f"temperature must be positive and evidence_shift a number, not {self}")
 
 
 def softmax(logits: Floats) -> Floats:
@@ -105,18 +123,18 @@ class PairScore:
 
 
 def merge_windows(
-    encoded: Encoded, scored: Iterable[tuple[int, Pairs, Floats, Floats, Floats]]
+    encoded: Encoded, scored: Iterable[tuple[int, Pairs, Floats, Floats, Floats]], temperature: float = 1.0
 ) -> dict[tuple[str, str], PairScore]:
     """Each ordered pair of entity ids, scored in the window where a stance between them is most probable.
 
     Where windows are equally good, as in a text that repeats itself, the first one counts.
 
     scored: number of the window, its Pairs, and its stance logits [pairs, 1 + stances], voice logits [pairs, voices]
-    and evidence logits [pairs, tokens]; windows in order.
+    and evidence logits [pairs, tokens]; windows in order. temperature: see Scaling.
     """
     best: dict[tuple[str, str], PairScore] = {}
     for number, pairs, stance, voice, evidence in scored:
-        stances, voices = softmax(stance), softmax(voice)
+        stances, voices = softmax(stance / np.float32(temperature)), softmax(voice)
         for row, (holder, target) in enumerate(pairs.pairs):
             key = pairs.entities[holder], pairs.entities[target]
             if key not in best or stances[row, 0] < best[key].stance[0] - _ROUNDING:
@@ -130,9 +148,13 @@ def decide(
     labels: LabelSet,
     min_score: float,
     evidence: bool = True,
+    evidence_shift: float = EVIDENCE_SHIFT,
 ) -> list[Stance]:
-    """The pairs whose most probable stance reaches `min_score`, strongest evidence span each, in text order."""
-    found = []
+    """The pairs whose most probable stance reaches `min_score`, strongest evidence span each, in text order.
+
+    evidence: whether to look for it; evidence_shift: see Scaling.
+    """
+    found, shift = [], np.float32(evidence_shift)
     for (holder, target), score in scores.items():
         label = int(score.stance[1:].argmax())
         probability = float(score.stance[1 + label])
@@ -144,7 +166,7 @@ def decide(
                 target=target,
                 stance=labels.stance_names[label],
                 voice=labels.voice_names[int(score.voice.argmax())],
-                evidence=evidence_span(encoded, score.window, score.evidence + EVIDENCE_SHIFT) if evidence else None,
+                evidence=evidence_span(encoded, score.window, score.evidence + shift) if evidence else None,
                 score=round(probability, 4),
             )
         )

@@ -212,7 +212,10 @@ HEADLINE = {
     "mentions_all_micro_f1",
     "entities_b3_f1",
     "stances_micro_f1",
+    "stances_macro_f1",
+    "stances_given_gold_micro_f1",
     "stances_given_gold_macro_f1",
+    "tuples_weighted_f1",
 }
 
 
@@ -287,12 +290,19 @@ def test_gold_without_an_article_is_an_error(tiny_onnx_model: Path, tmp_path: Pa
     assert "bad.jsonl: holds no usable article" in fails("evaluate", tiny_onnx_model, tmp_path / "bad.jsonl")
 
 
-def test_calibrate_sets_the_default_min_score(tiny_onnx_model: Path, tmp_path: Path, gold: Path) -> None:
+def test_calibrate_sets_the_temperature_and_then_the_default_min_score(
+    tiny_onnx_model: Path, tmp_path: Path, gold: Path
+) -> None:
     model = tmp_path / "model"
     shutil.copytree(tiny_onnx_model, model)
     status, out, err = run("calibrate", model, gold)
     assert (status, err) == (0, "")
-    assert out.startswith(f"min_score {mawaqif.load(model).min_score:.2f}: stance F1 ")
+    first, second = out.splitlines()
+    tagger = mawaqif.load(model)
+    assert first.startswith(f"temperature {tagger.scaling.temperature:.3f}: NLL ")
+    assert tagger.scaling.temperature != 1
+    assert second.startswith(f"min_score {tagger.min_score:.2f}: stance F1 ")
+    assert run("calibrate", model, gold) == (0, out, "")  # fitted anew at temperature 1, so the same
 
 
 # ----------------------------------------------------------------------------------------------------- train and export

@@ -15,6 +15,7 @@ from mawaqif.decoding import (
     EVIDENCE_SHIFT,
     Floats,
     PairScore,
+    Scaling,
     decide,
     decode_mentions,
     evidence_span,
@@ -171,6 +172,31 @@ def test_decide_respects_min_score_and_sorts_by_evidence(labels: LabelSet) -> No
     assert len(decide(scores, encoded, labels, 0.0)) == 3
     assert len(decide(scores, encoded, labels, 0.71)) == 0
     assert {s.evidence for s in decide(scores, encoded, labels, 0.0, evidence=False)} == {None}
+
+
+@given(seed=SEEDS, temperature=st.floats(0.1, 10))
+def test_temperature_divides_the_logits_before_the_softmax(seed: int, temperature: float) -> None:
+    encoded, pairs = make_encoded([4]), make_pairs(["e1", "e2"], [(0, 1), (1, 0)], 6)
+    stance, voice, evidence = (random_logits(seed + n, 2, size) for n, size in enumerate((3, 3, 6)))
+    merged = merge_windows(encoded, [(0, pairs, stance, voice, evidence)], temperature)
+    for row, ends in enumerate([("e1", "e2"), ("e2", "e1")]):
+        scaled = np.exp(stance[row].astype(np.float64) / temperature)
+        np.testing.assert_allclose(merged[ends].stance, scaled / scaled.sum(), atol=1e-5)
+        assert merged[ends].stance[1:].argmax() == stance[row, 1:].argmax()  # no stance changes
+        np.testing.assert_allclose(merged[ends].voice, softmax(voice[row]), atol=1e-6)
+
+
+def test_evidence_shift_widens_the_evidence(labels: LabelSet) -> None:
+    logits = np.array([0, -1, 1, -1, -1, 0], dtype=np.float32)
+    scores = {("e1", "e2"): PairScore(np.array([0, 1, 0], np.float32), np.ones(3, np.float32), logits, (0, 4))}
+    spans = [decide(scores, make_encoded([4]), labels, 0, evidence_shift=s)[0].evidence for s in (0.0, 1.5)]
+    assert spans == [(2, 3), (0, 7)]
+
+
+@pytest.mark.parametrize("values", [(0.0, 2.0), (-1.0, 2.0), (float("inf"), 2.0), (1.0, float("nan"))])
+def test_scaling_refuses_what_is_no_scale(values: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="temperature must be positive"):
+        Scaling(*values)
 
 
 @given(

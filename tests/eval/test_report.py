@@ -37,16 +37,11 @@ def scores(value):
 
 def test_gold_against_itself_is_perfect(gold):
     report = evaluate(gold, gold, labels=LABELS, predicted_given_gold=gold).to_dict()
-    assert (
-        report["stances"].pop("swaps")
-        == report["stances_given_gold"].pop("swaps")
-        == {
-            "value": None,
-            "hits": 0,
-            "of": 0,
-        }
-    )
+    for part in ("stances", "stances_given_gold"):
+        assert report[part].pop("swaps") == {"value": None, "hits": 0, "of": 0}
+    del report["baselines"]
     assert set(scores(report)) == {1}
+    assert report["selective"]["aurc"] == report["reliability"]["ece"] == 0  # a stance without a score counts as sure
 
 
 def test_headline_agrees_with_the_details(gold, build):
@@ -59,7 +54,10 @@ def test_headline_agrees_with_the_details(gold, build):
         "mentions_all_micro_f1": report.mentions.micro.f1,
         "entities_b3_f1": report.entities.b3.f1,
         "stances_micro_f1": report.stances.micro.f1,
+        "stances_macro_f1": report.stances.macro.f1,
+        "stances_given_gold_micro_f1": report.stances_given_gold.micro.f1,
         "stances_given_gold_macro_f1": report.stances_given_gold.macro.f1,
+        "tuples_weighted_f1": report.tuples.weighted.f1,
     }
     assert {name: interval.value for name, interval in report.headline.items()} == pytest.approx(expected)
     assert all(interval.low <= interval.value <= interval.high for interval in report.headline.values())
@@ -75,6 +73,7 @@ def test_the_report_is_json_without_the_counts_of_each_article(gold):
     assert plain["missing"] == 1
     assert plain["stances_given_gold"] is None
     assert "stances_given_gold_macro_f1" not in plain["headline"]
+    assert plain["matches"]["strict"]["f1"] == plain["mentions"]["micro"]["f1"]
     assert not any("counted" in name for part in (plain, plain["mentions"], plain["stances"]) for name in part)
 
 
@@ -95,6 +94,10 @@ def test_render(gold):
     text = console.export_text()
     for words in (
         "3 gold articles, 2 of them predicted",
+        "lexicon",
+        "AURC",
+        "ECE",
+        "up to 150 words",
         "stances_micro_f1",
         "0.800",
         "PERS",
@@ -103,3 +106,12 @@ def test_render(gold):
         "–",
     ):
         assert words in text
+
+
+def test_with_train_there_is_a_gazetteer_and_what_was_seen(gold):
+    report = evaluate(gold, gold[:2], labels=LABELS, train=gold[:1], predicted_given_gold=gold)
+    assert set(report.baselines) == {"majority", "lexicon", "gazetteer"}
+    assert report.baselines["gazetteer"]["stances_micro_f1"].value == 1  # all articles have one text
+    assert "mentions_named_micro_f1" not in report.baselines["lexicon"]
+    assert {(part.by, part.name) for part in report.slices} >= {("mention", "seen in train")}
+    assert not evaluate(gold, gold, labels=LABELS, with_baselines=False).baselines

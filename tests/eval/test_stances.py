@@ -3,6 +3,7 @@
 import pytest
 
 from mawaqif.article import AUTHOR
+from mawaqif.errors import ArticleError, InputError
 from mawaqif.eval import join, pair, score_stances
 
 TEXT = "انتقدت رند بشدة حزب الندى وأيدت سمر قانون السقاية كما شكر حزب الندى أهل سمر"
@@ -151,3 +152,61 @@ def test_no_stances_at_all(build):
     result = scores(build(TEXT, ENTITIES), build(TEXT, ENTITIES))
     assert (result.micro.f1, result.macro.f1, result.counted_macro.value, result.per_label) == (0, 0, 0, {})
     assert (result.label_accuracy.value, result.swaps.value) == (None, None)
+
+
+# -------------------------------------------------------------------------------- what end-to-end tagging does to edges
+
+
+def test_merged_entities_lose_one_of_their_edges_and_the_edge_between_them(build):
+    gold = build(TEXT, ENTITIES, [("1", "4", "favor"), ("3", "4", "against"), ("1", "3", "favor")])
+    merged = {"m": ("PERS", "رند", "سمر"), "4": ENTITIES["4"]}
+    result = scores(gold, build(TEXT, merged, [("m", "4", "favor")]))
+    assert triple(result.micro) == (1, 1, 3)  # the merged entity stands for «رند», whose mention comes first
+    assert result.micro.recall == pytest.approx(1 / 3)
+    result = scores(gold, build(TEXT, merged, [("m", "4", "against")]))
+    assert triple(result.micro) == (0, 1, 3)
+    assert triple(result.pairs) == (1, 1, 3)
+
+
+def test_an_entity_found_twice_makes_duplicate_edges_of_which_one_is_right(build):
+    first, last = (TEXT.index("حزب الندى"), TEXT.rindex("حزب الندى"))
+    spans = [(start, start + len("حزب الندى")) for start in (first, last)]
+    gold = build(TEXT, {"1": ("ORG", *spans), "4": ENTITIES["4"]}, [("1", "4", "against")])
+    split = {"a": ("ORG", spans[0]), "b": ("ORG", spans[1]), "4": ENTITIES["4"]}
+    result = scores(gold, build(TEXT, split, [("a", "4", "against"), ("b", "4", "against")]))
+    assert triple(result.micro) == (1, 2, 1)
+    assert (result.micro.precision, result.micro.recall) == (1 / 2, 1)
+
+
+def test_one_edge_cannot_be_predicted_twice(build):
+    with pytest.raises(ArticleError, match="a second stance of '1' toward '2'"):
+        build(TEXT, ENTITIES, [("1", "2", "against"), ("1", "2", "favor")])
+
+
+def test_an_extra_article_is_refused(build):
+    articles = [build(TEXT, ENTITIES, [("1", "2", "against")], id=id_) for id_ in ("a1", "a2")]
+    with pytest.raises(InputError, match="article 'a2': is predicted but not in gold"):
+        score_stances(pair(articles[:1], articles))
+
+
+def test_empty_gold_and_empty_prediction(build):
+    full, empty = build(TEXT, ENTITIES, [("1", "2", "against")]), build(TEXT)
+    made_up = scores(empty, full)
+    assert triple(made_up.micro) == (0, 1, 0)
+    assert (made_up.micro.precision, made_up.micro.recall, made_up.micro.f1) == (0, 0, 0)
+    missed = scores(full, empty)
+    assert triple(missed.micro) == (0, 0, 1)
+    assert (missed.swaps.value, missed.label_accuracy.value, missed.voice_accuracy.value) == (None, None, None)
+
+
+def test_voices(build):
+    gold = build(TEXT, ENTITIES, [("1", "2", "against", "speech"), ("3", "4", "favor", "action"), ("2", "3", "favor")])
+    predicted = build(
+        TEXT, ENTITIES, [("1", "2", "against", "speech"), ("3", "4", "favor", "speech"), ("2", "3", "favor", "speech")]
+    )
+    result = scores(gold, predicted)
+    assert {voice: triple(score) for voice, score in result.by_voice.items()} == {
+        "action": (0, 0, 1),
+        "speech": (1, 3, 1),
+    }
+    assert (result.voice_accuracy.hits, result.voice_accuracy.of) == (1, 2)  # gold names no voice for the third

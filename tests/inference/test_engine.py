@@ -16,7 +16,7 @@ from mawaqif.encoding import encode, pad_pairs, pad_windows, pairs_of, special_i
 from mawaqif.errors import MawaqifError, ModelError
 from mawaqif.inference.engine import EngineName, OnnxEngine, TorchEngine, make_engine
 from mawaqif.inference.tagger import Tagger, load
-from mawaqif.saved import open_model
+from mawaqif.saved import open_model, store_setting
 
 Alike = Callable[[Article, Article], None]
 
@@ -39,6 +39,28 @@ def test_both_engines_tag_alike(onnx: Tagger, torch: Tagger, gold_articles: list
     for first, second in zip(tagged, torch.pipe(articles, min_score=0), strict=True):
         alike(first, second)
     assert sum(len(article.stances) for article in tagged) > 20
+
+
+def test_temperature_and_evidence_shift_of_the_model_serve_both_engines(
+    tiny_onnx_model: Path, tmp_path: Path, onnx: Tagger, gold_articles: list[Article], alike: Alike
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(tiny_onnx_model, model)
+    for name, value in (("temperature", 0.25), ("evidence_shift", 30.0)):
+        store_setting(open_model(model), name, value)
+    first, second = (load(model, engine=name, threads=1) for name in ("onnx", "torch"))
+    for a, b, plain in zip(
+        first.pipe(gold_articles, min_score=0),
+        second.pipe(gold_articles, min_score=0),
+        onnx.pipe(gold_articles, min_score=0),
+        strict=True,
+    ):
+        alike(a, b)
+        ends = {(s.holder, s.target): s for s in plain.stances}
+        assert {(s.holder, s.target) for s in a.stances} == set(ends)
+        lengths = [sum(s.evidence[1] - s.evidence[0] for s in article.stances) for article in (a, plain)]
+        assert lengths[0] > lengths[1]
+        assert any(abs(s.score - ends[s.holder, s.target].score) > 0.02 for s in a.stances)
 
 
 def test_both_engines_score_given_entities_alike(
@@ -125,6 +147,8 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "no max_tokens": edit("config.json", lambda config: config["mawaqif"].pop("max_tokens")),
     "max_tokens": edit("config.json", lambda config: config["mawaqif"].update(max_tokens=2)),
     "min_score": edit("config.json", lambda config: config["mawaqif"].update(min_score="high")),
+    "temperature": edit("config.json", lambda config: config["mawaqif"].update(temperature=0)),
+    "evidence_shift": edit("config.json", lambda config: config["mawaqif"].update(evidence_shift=[])),
     "fewer types": edit("labels.json", lambda labels: labels["types"].pop()),
     "fewer voices": edit("labels.json", lambda labels: labels["voices"].pop()),
     "more pieces": edit(

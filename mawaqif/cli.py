@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from mawaqif import __version__
 from mawaqif.cli_data import app as data_app
+from mawaqif.cli_tag import app as tag_app
 from mawaqif.cli_train import app as train_app
+from mawaqif.console import EngineOption, Skipped, complain
 from mawaqif.errors import InputError, MawaqifError, require
 
 if TYPE_CHECKING:
@@ -31,14 +31,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(tag_app)
 app.add_typer(train_app)
 app.add_typer(data_app)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
-
-ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="Model directory or hub id; default: embedded.")]
-EngineOption = Annotated[Literal["auto", "onnx", "torch"], typer.Option(help="What runs the model.")]
-ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Processor threads; default: all.")]
-Overrides = Annotated[list[str] | None, typer.Argument(help="Overrides, e.g. training.epochs=3")]
 
 
 def main() -> None:
@@ -46,30 +41,11 @@ def main() -> None:
     try:
         app()
     except MawaqifError as error:
-        _complain("error", error)
+        complain("error", error)
         sys.exit(2)
     except OSError as error:  # no room, no right, no such folder to write to
-        _complain("error", f"{error.filename}: {error.strerror}" if error.filename else error)
+        complain("error", f"{error.filename}: {error.strerror}" if error.filename else error)
         sys.exit(2)
-
-
-def _complain(what: str, why: Exception | str) -> None:
-    errors.print(Text.assemble((what, "bold red"), " ", str(why)))
-
-
-class _Skipped:
-    """Reports input that cannot be used, and makes the exit status say so once the rest is done."""
-
-    def __init__(self) -> None:
-        self.any = False
-
-    def __call__(self, error: InputError) -> None:
-        self.any = True
-        _complain("skipped", error)
-
-    def exit(self) -> None:
-        if self.any:
-            raise typer.Exit(1)
 
 
 @app.callback(invoke_without_command=True)
@@ -77,66 +53,6 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
     if version:
         print(f"mawaqif {__version__}")
         raise typer.Exit
-
-
-@app.command()
-def tag(
-    inputs: Annotated[list[str], typer.Argument(metavar="FILE|DIR|-", help="Text or JSON lines; - is standard input.")],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write here: .jsonl, .jsonl.gz or .html.")
-    ] = None,
-    html: Annotated[Path | None, typer.Option(help="Also write one HTML page.")] = None,
-    json_lines: Annotated[bool, typer.Option("--json", help="JSON lines even in a terminal.")] = False,
-    model: ModelOption = None,
-    engine: EngineOption = "auto",
-    min_score: Annotated[float | None, typer.Option(min=0, max=1, help="Least probability of a stance.")] = None,
-    threads: ThreadsOption = None,
-) -> None:
-    """Tag articles: entities and stances with their evidence."""
-    from mawaqif.inference.files import read_inputs
-    from mawaqif.inference.tagger import load
-    from mawaqif.jsonl import write_articles
-
-    skipped = _Skipped()
-    written = [path for path in (output, html) if path]
-    _check_outputs(inputs, output, written)
-    tagger = load(model, engine=engine, threads=threads)
-    given = read_inputs(inputs, skipped, exclude=[path.resolve() for path in written])
-    articles: Iterable[Article] = tagger.pipe(given, min_score=min_score)
-    pages = [path for path in written if path is html or path.suffix == ".html"]
-    if pages:
-        from mawaqif.inference.pages import write_html
-
-        articles = list(articles)
-        for page in pages:
-            write_html(articles, page, tagger.labels)
-    if output and output.suffix != ".html":
-        write_articles(articles, output)
-    elif not pages or (html and not output):
-        if sys.stdout.isatty() and not json_lines:
-            _show(articles, tagger.labels)
-        else:
-            sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-            write_articles(articles, sys.stdout)
-    skipped.exit()
-
-
-def _check_outputs(inputs: list[str], output: Path | None, written: list[Path]) -> None:
-    """Refuses to write over an input, and to write what the name of `output` does not promise."""
-    if output and output.suffix and not output.name.endswith((".jsonl", ".jsonl.gz", ".ndjson", ".json", ".html")):
-        raise InputError("cannot be written; choose a name that ends in .jsonl, .jsonl.gz or .html", path=str(output))
-    sources = {Path(path).resolve() for path in inputs}
-    for path in written:
-        if path.resolve() in sources:
-            raise InputError("is to be read and to be written; write to another file", path=str(path))
-
-
-def _show(articles: Iterable[Article], labels: Any) -> None:
-    from mawaqif.inference.terminal import render
-
-    console = Console()
-    for article in articles:
-        console.print(render(article, labels))
 
 
 def _require_evaluation() -> None:
@@ -162,7 +78,7 @@ def evaluate(
     from mawaqif.jsonl import read_articles, write_articles
     from mawaqif.labels import LabelSet
 
-    skipped = _Skipped()
+    skipped = Skipped()
     articles = list(read_articles(gold, on_error=skipped))
     if not articles:
         raise InputError("holds no usable article", path=str(gold))

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from mawaqif.console import errors
 from mawaqif.errors import require
 
 app = typer.Typer()
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Overrides = Annotated[list[str] | None, typer.Argument(help="Overrides, e.g. training.epochs=3")]
 

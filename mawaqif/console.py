@@ -1,0 +1,37 @@
+"""What the command modules share: the console for errors, how skipped input is told, and options with one meaning."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from mawaqif.errors import InputError
+
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="Model directory or hub id; default: embedded.")]
+EngineOption = Annotated[Literal["auto", "onnx", "torch"], typer.Option(help="What runs the model.")]
+ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Processor threads; default: all.")]
+
+
+def complain(what: str, why: Exception | str) -> None:
+    """One line on standard error."""
+    errors.print(Text.assemble((what, "bold red"), " ", str(why)))
+
+
+class Skipped:
+    """Reports input that cannot be used, and makes the exit status say so once the rest is done."""
+
+    def __init__(self) -> None:
+        self.any = False
+
+    def __call__(self, error: InputError) -> None:
+        self.any = True
+        complain("skipped", error)
+
+    def exit(self) -> None:
+        if self.any:
+            raise typer.Exit(1)

@@ -31,7 +31,7 @@ from mawaqif.inference.outputs import Rows, replacing, write
 from mawaqif.inference.records import Item
 from mawaqif.labels import LabelSet
 
-__all__ = ["PART", "Pipe", "Run", "Step", "Work", "reject_line", "steps", "tag_items"]
+__all__ = ["PART", "Pipe", "Run", "Step", "Work", "check_settings", "reject_line", "steps", "tag_items"]
 
 PART = 256  # records: some seconds of work
 _GOOD, _BAD = b"+", b"-"
@@ -145,6 +145,19 @@ def reject_line(error: InputError) -> bytes:
     return _line(error)[1:]
 
 
+def check_settings(before: dict[str, dict[str, Any]], now: dict[str, dict[str, Any]], place: str) -> None:
+    """Raises ConfigError where the settings of a run that is to be taken up have changed. `place`: its directory."""
+    now = json.loads(json.dumps(now))
+    for section in {**before, **now}:
+        old, new = before.get(section, {}), now.get(section, {})
+        changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+        if changed:
+            raise ConfigError(
+                f"{place}: holds a run that was stopped, and since then {section} {changed[0]!r} has changed; give "
+                f"what was given then to go on with it, or delete {place} to start over"
+            )
+
+
 class Run:
     """A run from inputs to the file `output` that can be taken up again.
 
@@ -163,7 +176,7 @@ class Run:
         if fresh:
             state.unlink(missing_ok=True)
         if state.exists():
-            self._compare(json.loads(state.read_text(encoding="utf-8")), json.loads(json.dumps(settings)))
+            check_settings(json.loads(state.read_text(encoding="utf-8")), settings, str(self.directory))
         else:
             self._clear()
             self.directory.mkdir()
@@ -176,16 +189,6 @@ class Run:
             if not all(path.name.endswith((".part", ".tmp")) for path in self.directory.iterdir()):
                 raise ConfigError(f"{self.directory}: is needed for the run's parts; move it away")
             shutil.rmtree(self.directory)
-
-    def _compare(self, before: dict[str, dict[str, Any]], now: dict[str, dict[str, Any]]) -> None:
-        for section in {**before, **now}:
-            old, new = before.get(section, {}), now.get(section, {})
-            changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-            if changed:
-                raise ConfigError(
-                    f"{self.directory}: holds a run that was stopped, and since then {section} {changed[0]!r} has "
-                    f"changed; give what was given then to go on with it, or delete {self.directory} to start over"
-                )
 
     def tag(
         self, items: Iterable[Item], work: Work, position: Callable[[], int] = int, *, stop: bool = False

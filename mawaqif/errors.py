@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 __all__ = [
     "ArticleError",
@@ -51,6 +52,7 @@ class InputError(MawaqifError):
         line: int | None = None,
         article_id: str | None = None,
         field: str | None = None,
+        record: Any = None,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -58,6 +60,7 @@ class InputError(MawaqifError):
         self.line = line  # counted from 1
         self.article_id = article_id
         self.field = field
+        self.record = record  # what was to be read, where the reader keeps it: a line, or a row by its columns
 
     def __str__(self) -> str:
         place = self.path

@@ -1,5 +1,5 @@
-"""Articles in JSON lines, the project's own file format: one article a line, plain or gzip. A bad line is reported with
-file and line number, and the lines after it are read all the same.
+"""Articles in JSON lines, the project's own file format: one article a line, plain, gzip or (to read) zstd. A bad line
+is reported with file and line number, and the lines after it are read all the same.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, TextIO, cast
@@ -15,10 +15,11 @@ from typing import BinaryIO, TextIO, cast
 from mawaqif.article import Article, parse_object
 from mawaqif.errors import ArticleError, InputError
 
-__all__ = ["read_articles", "read_lines", "write_articles"]
+__all__ = ["open_plain", "read_articles", "read_lines", "write_articles"]
 
 BOM = b"\xef\xbb\xbf"
 GZIP = b"\x1f\x8b"
+ZSTD = b"\x28\xb5\x2f\xfd"
 ANNOTATIONS = ("mentions", "entities", "stances")
 
 
@@ -75,7 +76,7 @@ def _read(
 
 
 def read_lines(path: str | Path | BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file (plain or gzip) or stream that are not blank, with their numbers from 1.
+    """The lines of a file (plain, gzip or zstd) or stream that are not blank, with their numbers from 1.
 
     Only a newline ends a line, no other separator of Unicode. Raises InputError, which calls the file `name`.
     """
@@ -83,14 +84,32 @@ def read_lines(path: str | Path | BinaryIO, name: str) -> Iterator[tuple[int, by
     with ExitStack() as stack:
         try:
             stream = stack.enter_context(Path(path).open("rb")) if isinstance(path, str | Path) else path
-            # Peeking leaves the bytes in place: the file may be a pipe, which opens only once.
-            compressed = isinstance(stream, BufferedReader) and stream.peek(2)[:2] == GZIP
-            for number, line in enumerate(stack.enter_context(gzip.open(stream)) if compressed else stream, 1):
+            for number, line in enumerate(stack.enter_context(open_plain(stream)), 1):
                 content = line.removeprefix(BOM)
                 if content.strip():
                     yield number, content
         except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"cannot be read after line {number}: {error}", path=name) from error
+
+
+@contextmanager
+def open_plain(stream: BinaryIO) -> Iterator[BinaryIO]:
+    """The bytes of an open file, decompressed where they are gzip or zstd.
+
+    Only a BufferedReader is looked into: peeking leaves the bytes in place, and the file may be a pipe, which opens
+    only once.
+    """
+    start = stream.peek(4)[:4] if isinstance(stream, BufferedReader) else b""
+    if start.startswith(GZIP):
+        with gzip.open(stream) as plain:
+            yield cast(BinaryIO, plain)
+    elif start == ZSTD:
+        import pyarrow  # only here: starting up must stay quick
+
+        with pyarrow.CompressedInputStream(stream, "zstd") as raw, BufferedReader(raw) as plain:
+            yield plain
+    else:
+        yield stream
 
 
 def _article(line: bytes, default_id: str, text_only: bool) -> Article:

@@ -13,6 +13,7 @@ Nothing in a directory is ever executed: there is no pickle, and a configuration
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from importlib.resources import files
@@ -103,6 +104,18 @@ def open_model(directory: str | Path) -> SavedModel:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return SavedModel(directory, config, labels, tokenizer)
+
+
+def digests(directory: Path) -> dict[str, str]:
+    """A digest of every file of a model directory but the card: other ones, another model."""
+    found = {}
+    for path in sorted(path for path in directory.iterdir() if path.is_file() and path.name != CARD):
+        digest = hashlib.blake2b(digest_size=16)
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+        found[path.name] = digest.hexdigest()
+    return found
 
 
 def store_setting(saved: SavedModel, name: str, value: float | str) -> None:

@@ -147,8 +147,8 @@ def test_an_input_is_never_written_over(tiny_onnx_model: Path, tmp_path: Path, f
 def test_an_output_that_cannot_be_written_is_one_line(tiny_onnx_model: Path, text_file: Path, fails: Fails) -> None:
     error = fails("tag", text_file, "-m", tiny_onnx_model, "-o", text_file.with_name("none") / "out.jsonl")
     assert error == f"error {text_file.with_name('none') / 'out.jsonl'}: No such file or directory\n"
-    assert "out.csv: cannot be written; choose a name" in fails(
-        "tag", text_file, "-m", tiny_onnx_model, "-o", "out.csv"
+    assert "out.docx: cannot be written; choose a name" in fails(
+        "tag", text_file, "-m", tiny_onnx_model, "-o", "out.docx"
     )
 
 

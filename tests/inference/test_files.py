@@ -112,7 +112,7 @@ BAD = {
     "blank file": ("bad.txt", b"\xef\xbb\xbf \r\n", "bad.txt: is empty"),
     "empty JSONL": ("bad.jsonl", b"\n", "bad.jsonl: is empty"),
     "truncated gzip": ("bad.jsonl.gz", gzip.compress(lines({"text": TEXT}))[:-9], "bad.jsonl.gz: cannot be read"),
-    "unknown suffix": ("bad.docx", b"PK", "bad.docx: .docx files are not read; give text (.txt) or JSON lines"),
+    "unknown suffix": ("bad.docx", b"PK", "bad.docx: .docx files are not read; give text (.txt), HTML, JSON lines"),
 }
 
 
@@ -140,7 +140,9 @@ def test_a_missing_file_is_named(tmp_path: Path, good: Path, name: str) -> None:
 def test_a_directory_without_articles_is_named(tmp_path: Path, good: Path) -> None:
     (tmp_path / "empty").mkdir()
     articles, errors = read(tmp_path / "empty", good)
-    assert errors == [f"{tmp_path / 'empty'}: holds no .txt or .jsonl file; name the files to tag"]
+    assert errors == [
+        f"{tmp_path / 'empty'}: holds no .txt, .html, .jsonl, .csv or .parquet file; name the files to tag"
+    ]
     assert [a.id for a in articles] == [good.stem]
     with pytest.raises(InputError, match=r"holds no \.txt"):
         list(read_inputs([str(tmp_path / "empty")]))

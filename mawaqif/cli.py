@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from mawaqif import __version__
 from mawaqif.cli_data import app as data_app
+from mawaqif.cli_errors import Skipped, complain
 from mawaqif.cli_train import app as train_app
 from mawaqif.errors import InputError, MawaqifError, require
 
@@ -33,7 +33,6 @@ app = typer.Typer(
 )
 app.add_typer(train_app)
 app.add_typer(data_app)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="Model directory or hub id; default: embedded.")]
 EngineOption = Annotated[Literal["auto", "onnx", "torch"], typer.Option(help="What runs the model.")]
@@ -46,30 +45,11 @@ def main() -> None:
     try:
         app()
     except MawaqifError as error:
-        _complain("error", error)
+        complain("error", error)
         sys.exit(2)
     except OSError as error:  # no room, no right, no such folder to write to
-        _complain("error", f"{error.filename}: {error.strerror}" if error.filename else error)
+        complain("error", f"{error.filename}: {error.strerror}" if error.filename else error)
         sys.exit(2)
-
-
-def _complain(what: str, why: Exception | str) -> None:
-    errors.print(Text.assemble((what, "bold red"), " ", str(why)))
-
-
-class _Skipped:
-    """Reports input that cannot be used, and makes the exit status say so once the rest is done."""
-
-    def __init__(self) -> None:
-        self.any = False
-
-    def __call__(self, error: InputError) -> None:
-        self.any = True
-        _complain("skipped", error)
-
-    def exit(self) -> None:
-        if self.any:
-            raise typer.Exit(1)
 
 
 @app.callback(invoke_without_command=True)
@@ -97,7 +77,7 @@ def tag(
     from mawaqif.inference.tagger import load
     from mawaqif.jsonl import write_articles
 
-    skipped = _Skipped()
+    skipped = Skipped()
     written = [path for path in (output, html) if path]
     _check_outputs(inputs, output, written)
     tagger = load(model, engine=engine, threads=threads)
@@ -162,7 +142,7 @@ def evaluate(
     from mawaqif.jsonl import read_articles, write_articles
     from mawaqif.labels import LabelSet
 
-    skipped = _Skipped()
+    skipped = Skipped()
     articles = list(read_articles(gold, on_error=skipped))
     if not articles:
         raise InputError("holds no usable article", path=str(gold))

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from mawaqif.cli_errors import Skipped, complain
+
 app = typer.Typer(name="data", help="Make and check annotated articles.", no_args_is_help=True)
 
 Inputs = Annotated[list[Path], typer.Argument(metavar="FILE", help="Text files, plain or xz.")]
@@ -45,3 +47,32 @@ def silver(
 
     articles = silver_articles(read_articles(tagged), LabelSet.default(), min_stances)
     print(f"{write_articles(articles, output)} articles")
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A file, or a directory of brat files.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="Write here; a directory for brat.")],
+    source_format: Annotated[
+        str | None, typer.Option("--from", help="Format of IN; default: by name and content.")
+    ] = None,
+    target_format: Annotated[str | None, typer.Option("--to", help="Format of OUT; default: by name.")] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Write the bare format; what it has no place for is lost.")
+    ] = False,
+) -> None:
+    """Convert articles: jsonl, conll, conll-columns, brat, doccano, label-studio, prodigy (also spaCy's), parquet."""
+    from mawaqif.data.convert import convert as run
+
+    skipped = Skipped()
+    count = run(
+        source,
+        target,
+        source_format=source_format,
+        target_format=target_format,
+        plain=plain,
+        on_error=skipped,
+        warn=lambda what: complain("warning", what),
+    )
+    print(f"{count} articles")
+    skipped.exit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from typing import Annotated
 import typer
 
 from mawaqif.cli_errors import Skipped, complain
+from mawaqif.errors import require
 
 app = typer.Typer(name="data", help="Make and check annotated articles.", no_args_is_help=True)
 
@@ -76,3 +78,34 @@ def convert(
     )
     print(f"{count} articles")
     skipped.exit()
+
+
+@app.command()
+def validate(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Annotated files, or directories of them.")],
+    format: Annotated[str | None, typer.Option(help="Format of the files; default: by name and content.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="Label set (.yaml or .json); default: mawaqif's.")] = None,
+    min_examples: Annotated[int, typer.Option(min=0, help="A label with fewer examples is a problem.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Also write a page of the articles with their problems.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors for the exit status.")] = False,
+) -> None:
+    """Find every problem of annotated articles (needs the extra `data`). Exit status 1 where there are errors."""
+    require("datasketch", "data")
+    from mawaqif.data.validate import validate as run
+    from mawaqif.labels import LabelSet
+
+    label_set = LabelSet.load(labels) if labels else LabelSet.default()
+    report = run(paths, label_set, format=format, min_examples=min_examples)
+    if html:
+        from mawaqif.data.validation_page import write_html
+
+        write_html(report, html, label_set)
+    if as_json:
+        print(json.dumps(report.to_dict(), ensure_ascii=False, indent=2))
+    else:
+        for problem in report.problems:
+            print(f"{problem.severity} {problem}")
+        print(f"{len(report.sources)} articles: {report.errors} errors, {report.warnings} warnings")
+    if report.errors or (strict and report.warnings):
+        raise typer.Exit(1)

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mawaqif.cli_errors import Skipped, complain
-from mawaqif.errors import require
+from mawaqif.errors import InputError, require
+
+if TYPE_CHECKING:
+    from mawaqif.article import Article
 
 app = typer.Typer(name="data", help="Make and check annotated articles.", no_args_is_help=True)
 
 Inputs = Annotated[list[Path], typer.Argument(metavar="FILE", help="Text files, plain or xz.")]
+AnnotatedFiles = Annotated[list[Path], typer.Argument(metavar="FILE…", help="Annotated articles in any format.")]
+LabelsOption = Annotated[Path | None, typer.Option(help="Label set (.yaml or .json); default: mawaqif's.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Write here: .jsonl or .jsonl.gz.")]
 
 
@@ -84,7 +89,7 @@ def convert(
 def validate(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Annotated files, or directories of them.")],
     format: Annotated[str | None, typer.Option(help="Format of the files; default: by name and content.")] = None,
-    labels: Annotated[Path | None, typer.Option(help="Label set (.yaml or .json); default: mawaqif's.")] = None,
+    labels: LabelsOption = None,
     min_examples: Annotated[int, typer.Option(min=0, help="A label with fewer examples is a problem.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     html: Annotated[Path | None, typer.Option(help="Also write a page of the articles with their problems.")] = None,
@@ -109,3 +114,119 @@ def validate(
         print(f"{len(report.sources)} articles: {report.errors} errors, {report.warnings} warnings")
     if report.errors or (strict and report.warnings):
         raise typer.Exit(1)
+
+
+def _read_all(files: list[Path], skipped: Skipped) -> list[Article]:
+    from mawaqif.data.formats import read
+    from mawaqif.data.validate import annotated_files
+
+    articles = [
+        article
+        for file in annotated_files(files)
+        for article in read(file, on_error=skipped, warn=lambda what: complain("warning", what))
+    ]
+    if not articles:
+        raise InputError("holds no usable article", path=", ".join(map(str, files)))
+    return articles
+
+
+@app.command()
+def split(
+    files: AnnotatedFiles,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Directory for <part>.jsonl.")],
+    parts: Annotated[str, typer.Option(help="Names and shares of the parts.")] = "train=0.8,dev=0.1,test=0.1",
+    seed: Annotated[int, typer.Option(help="Another seed gives another split.")] = 0,
+    by: Annotated[str, typer.Option(help="Fields of the articles to balance too.")] = "source,topic",
+) -> None:
+    """Cut articles into parts that are alike, near duplicates kept together (needs the extra `data`)."""
+    require("datasketch", "data")
+    from mawaqif.data.split import parse_parts
+    from mawaqif.data.split import split as run
+    from mawaqif.jsonl import write_articles
+
+    shares, skipped = parse_parts(parts), Skipped()
+    targets = {name: output / f"{name}.jsonl" for name in shares}
+    for path in targets.values():
+        if path.exists():
+            raise InputError("is there already; write to another directory", path=str(path))
+    chosen = run(_read_all(files, skipped), shares, seed=seed, by=by.split(","))
+    output.mkdir(parents=True, exist_ok=True)
+    for name, articles in chosen.items():
+        stances = sum(len(article.stances) for article in articles)
+        print(f"{targets[name]}: {write_articles(articles, targets[name])} articles, {stances} stances")
+    skipped.exit()
+
+
+@app.command()
+def stats(
+    files: AnnotatedFiles,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Also write a page with plots.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="So many names at most.")] = 20,
+    labels: LabelsOption = None,
+) -> None:
+    """Count what articles hold: labels, lengths, stances an article, the names in most articles."""
+    from mawaqif.data.stats import statistics
+    from mawaqif.labels import LabelSet
+
+    skipped = Skipped()
+    label_set = LabelSet.load(labels) if labels else LabelSet.default()
+    found = statistics(_read_all(files, skipped), label_set, top=top)
+    if html:
+        from mawaqif.data.stats_page import write_html
+
+        write_html(found, html, label_set)
+    if as_json:
+        print(json.dumps(found.to_dict(), ensure_ascii=False, indent=2))
+    else:
+        import yaml
+
+        print(yaml.safe_dump(found.to_dict(), allow_unicode=True, sort_keys=False, default_flow_style=None), end="")
+    skipped.exit()
+
+
+@app.command()
+def agreement(
+    first: Annotated[Path, typer.Argument(metavar="A", help="One annotation, in any format.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another one of the same articles.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    differences: Annotated[Path | None, typer.Option(help="Write every difference here, JSON lines.")] = None,
+) -> None:
+    """How far two annotations of the same articles agree (needs the extras `data` and `eval`)."""
+    for module, extra in (("krippendorff", "data"), ("seqeval", "eval"), ("scipy", "eval")):
+        require(module, extra)
+    from mawaqif import agreement as measure
+    from mawaqif.labels import LabelSet
+
+    skipped = Skipped()
+    one, other = _read_all([first], skipped), _read_all([second], skipped)
+    found = measure.agreement(one, other, LabelSet.default()).to_dict()
+    if differences:
+        lines = [json.dumps(each, ensure_ascii=False) + "\n" for each in measure.differences(one, other)]
+        differences.write_text("".join(lines), encoding="utf-8")
+    if as_json:
+        print(json.dumps(found, indent=2))
+    else:
+        for name, value in found.items():
+            print(f"{name:12} {value:.3f}" if isinstance(value, float) else f"{name:12} {value}")
+    skipped.exit()
+
+
+@app.command()
+def sample(
+    tagged: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Tagged articles with scores, JSON lines.")],
+    output: Output,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="So many articles.")] = 50,
+    diversity: Annotated[float, typer.Option(min=0, max=1, help="0: only doubt counts; 1: only variety.")] = 0.5,
+    exclude: Annotated[list[Path] | None, typer.Option(help="Articles that are annotated already.")] = None,
+) -> None:
+    """Pick the articles that a model is least sure of, and not all alike, to annotate next (needs the extra `data`)."""
+    require("scipy", "data")
+    from mawaqif.data.sample import sample as run
+    from mawaqif.jsonl import write_articles
+
+    skipped = Skipped()
+    done = {article.id for article in _read_all(exclude, skipped)} if exclude else set()
+    given = [article for article in _read_all(tagged, skipped) if article.id not in done]
+    print(f"{write_articles(run(given, count, diversity=diversity), output)} articles")
+    skipped.exit()

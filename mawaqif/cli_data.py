@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -229,4 +230,37 @@ def sample(
     done = {article.id for article in _read_all(exclude, skipped)} if exclude else set()
     given = [article for article in _read_all(tagged, skipped) if article.id not in done]
     print(f"{write_articles(run(given, count, diversity=diversity), output)} articles")
+    skipped.exit()
+
+
+@app.command()
+def annotate(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Articles in any format, annotated or not.")],
+    output: Output,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="Tag with this model first: a directory, a hub id, or 'embedded'."),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 0,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+) -> None:
+    """Correct tags and stances on a local page in the browser; every saved article is in the output at once."""
+    from mawaqif.data.annotation import Annotation
+    from mawaqif.data.annotation_server import AnnotationServer
+    from mawaqif.labels import LabelSet
+
+    skipped, labels, tag = Skipped(), LabelSet.default(), None
+    if model:
+        from mawaqif.inference.tagger import load
+
+        tag = load(None if model == "embedded" else model)
+        labels = tag.labels
+    annotation = Annotation(_read_all(files, skipped), output, labels, tag)
+    with AnnotationServer(annotation, port) as server:
+        print(server.url, flush=True)
+        if browser:
+            typer.launch(server.url)
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+    print(f"{sum(article['done'] for article in annotation.overview())} articles in {output}")
     skipped.exit()

@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from mawaqif.article import Article
+from mawaqif.cli import app
 from mawaqif.data.annotation import Annotation
 from mawaqif.data.annotation_server import AnnotationServer
 from mawaqif.errors import ArticleError, InputError
-from mawaqif.jsonl import read_articles
+from mawaqif.jsonl import read_articles, write_articles
 from mawaqif.labels import LabelSet
 from mawaqif.text import words
 
@@ -239,6 +241,27 @@ def test_the_server_is_for_this_page_on_this_machine_alone(server: AnnotationSer
     assert status == 200
     assert "SETTINGS*/" not in page
     assert "http" not in page.replace("http://www.w3.org", "")  # nothing from elsewhere
+
+
+def test_the_command_serves_until_it_is_stopped(
+    tmp_path: Path, gold_articles: list[Article], output: Path, tiny_onnx_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_articles([article.clean() for article in gold_articles], tmp_path / "in.jsonl")
+    saved = []
+
+    def serve(server: AnnotationServer) -> None:
+        view = server.annotation.view(0)
+        saved.append(server.annotation.save(0, parts(view)))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(AnnotationServer, "serve_forever", serve)
+    arguments = ["data", "annotate", str(tmp_path / "in.jsonl"), "-o", str(output), "--no-browser"]
+    result = CliRunner().invoke(app, [*arguments, "--model", str(tiny_onnx_model)])
+    url, last = result.stdout.splitlines()
+    assert url.startswith("http://127.0.0.1:")
+    assert last == f"1 articles in {output}"
+    assert list(read_articles(output)) == saved
+    assert saved[0].mentions  # the model's
 
 
 # ------------------------------------------------------------------------------------------------------------ browser

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from mawaqif.article import AUTHOR, Article
 from mawaqif.data.formats import FORMATS, guess, lost, read, write
-from mawaqif.data.formats.marks import marks_of
+from mawaqif.data.formats.marks import marks_of, to_article
 from mawaqif.errors import ArticleError, InputError
 from mawaqif.text import words
 
@@ -33,9 +33,9 @@ PIECES = (
 
 
 @st.composite
-def annotated_articles(draw: st.DrawFn, disjoint: bool = False) -> Article:
+def annotated_articles(draw: st.DrawFn, disjoint: bool = False, text: str | None = None) -> Article:
     """An article of nasty text with mentions of whole words, or (unless `disjoint`) of anything anywhere."""
-    text = "".join(draw(st.lists(st.sampled_from(PIECES), min_size=1, max_size=40)))
+    text = text or "".join(draw(st.lists(st.sampled_from(PIECES), min_size=1, max_size=40)))
     spans = words(text)
     if not spans:
         text, spans = text + "حزب", words(text + "حزب")
@@ -193,6 +193,25 @@ def test_conll_documents_and_their_faults(tmp_path: Path) -> None:
 
 
 # ------------------------------------------------------------------------------------------------ edited in the tool
+
+
+@given(data=st.data())
+def test_after_any_edit_the_file_says_which_spans_and_stances_there_are(data: st.DataObject) -> None:
+    """The marks of one annotation come back in the file of another one of the same text."""
+    before = data.draw(annotated_articles())
+    after = data.draw(annotated_articles(text=before.text))
+    found, written = marks_of(after, details=True), marks_of(before, details=True)
+    try:
+        merged = to_article(before.text, found, id="n", base=before, written=written)
+    except ArticleError as error:  # one mention of an entity was relabelled and another was not
+        if "make them agree" not in str(error):
+            raise
+        reject()
+    assert sorted(marks_of(merged).spans) == sorted(found.spans)
+    assert {stance.stance for stance in merged.stances} <= {s.stance for a in (before, after) for s in a.stances}
+    assert merged.id == before.id
+    again = to_article(before.text, marks_of(merged), id="n", base=merged, written=marks_of(merged))
+    assert again == merged
 
 
 def edit_json(change: Callable[[Any], None]) -> Edit:

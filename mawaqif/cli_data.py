@@ -220,6 +220,7 @@ def sample(
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="So many articles.")] = 50,
     diversity: Annotated[float, typer.Option(min=0, max=1, help="0: only doubt counts; 1: only variety.")] = 0.5,
     exclude: Annotated[list[Path] | None, typer.Option(help="Articles that are annotated already.")] = None,
+    clean: Annotated[bool, typer.Option("--clean", help="Write them without their tags.")] = False,
 ) -> None:
     """Pick the articles that a model is least sure of, and not all alike, to annotate next (needs the extra `data`)."""
     require("scipy", "data")
@@ -229,7 +230,8 @@ def sample(
     skipped = Skipped()
     done = {article.id for article in _read_all(exclude, skipped)} if exclude else set()
     given = [article for article in _read_all(tagged, skipped) if article.id not in done]
-    print(f"{write_articles(run(given, count, diversity=diversity), output)} articles")
+    picked = run(given, count, diversity=diversity)
+    print(f"{write_articles([a.clean() for a in picked] if clean else picked, output)} articles")
     skipped.exit()
 
 

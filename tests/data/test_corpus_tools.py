@@ -244,3 +244,5 @@ def test_the_sample_command(tmp_path: Path) -> None:
     arguments = ("-n", "2", "--diversity", "0", "--exclude", tmp_path / "done.jsonl", "-o", tmp_path / "next.jsonl")
     assert run("sample", tmp_path / "tagged.jsonl", *arguments) == (0, "2 articles\n")
     assert [article.id for article in read(tmp_path / "next.jsonl")] == ["n1", "n2"]
+    assert run("sample", tmp_path / "tagged.jsonl", *arguments, "--clean") == (0, "2 articles\n")
+    assert [len(article.mentions) for article in read(tmp_path / "next.jsonl")] == [0, 0]

@@ -173,6 +173,7 @@ def _replace(path: Path, articles: Sequence[Article]) -> None:
             write_articles(articles, out)
             out.flush()
             os.fsync(out.fileno())
+        Path(name).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -27,6 +27,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "unmentioned": ("warning", "an entity without a mention"),
     "two-types": ("warning", "the same name with different types"),
     "untagged": ("warning", "a name that is tagged elsewhere and not here"),
+    "left-out": ("warning", "something in the file that an article has no place for"),
     "few-examples": ("warning", "a label with too few examples to learn from"),
 }
 """What can be wrong: code → severity and gloss."""

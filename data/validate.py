@@ -122,7 +122,13 @@ def _json_lines(path: Path, labels: LabelSet, report: Report) -> Iterator[Proble
 
 def _other(path: Path, name: str, labels: LabelSet, report: Report) -> Iterator[Problem]:
     found: list[Problem] = []
-    for article in read(path, format=name, on_error=lambda error: found.append(_problem(error, str(path)))):
+    articles = read(
+        path,
+        format=name,
+        on_error=lambda error: found.append(_problem(error, str(path))),
+        warn=lambda what: found.append(Problem("left-out", what, str(path))),
+    )
+    for article in articles:
         yield from _checked(article.to_dict(), str(path), None, labels, report)
     yield from found
 

@@ -235,7 +235,7 @@ def test_labels_with_too_few_examples(check: Callable[..., Report], good: list[A
 
 
 def test_every_code_is_planted_somewhere() -> None:
-    elsewhere = {"leak", "near-duplicate", "two-types", "untagged", "few-examples", "duplicate-id"}
+    elsewhere = {"leak", "near-duplicate", "two-types", "untagged", "few-examples", "duplicate-id", "left-out"}
     assert {code for _, code, _ in PLANTED.values()} | elsewhere == set(CODES)
 
 
@@ -245,6 +245,14 @@ def test_other_formats(format: str, tmp_path: Path, labels: LabelSet, gold_artic
     write(gold_articles, tmp_path / "there", format=format)
     report = validate([tmp_path / "there"], labels, format=format, min_examples=0)
     assert {(p.code, p.article_id) for p in report.problems} == {("unknown-label", "a1")}
+
+
+def test_what_a_reader_leaves_out_is_a_warning(tmp_path: Path, labels: LabelSet) -> None:
+    (tmp_path / "d.txt").write_text("حزب النخيل يرفض", encoding="utf-8")
+    (tmp_path / "d.ann").write_text("T1\tORG 0 10\tحزب النخيل\nE1\tAttack:T1\n", encoding="utf-8")
+    (problem,) = validate([tmp_path], labels, min_examples=0).problems
+    assert (problem.code, problem.severity) == ("left-out", "warning")
+    assert "Attack" in problem.message
 
 
 # ------------------------------------------------------------------------------------------------- command and page

@@ -1,1 +1,1 @@
-"""The data room: the project's own corpus, and drafts that become articles with exact offsets."""
+"""The data room: the project's own corpus, and the tools to check, convert, cut, describe, extend and make others."""

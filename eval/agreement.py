@@ -4,7 +4,7 @@ they would agree on by chance.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -12,7 +12,8 @@ from typing import Any
 import krippendorff
 from rich.console import Group
 
-from mawaqif.article import AUTHOR, Article
+from mawaqif.article import AUTHOR, Article, Mention, Stance
+from mawaqif.errors import InputError
 from mawaqif.eval.entities import align
 from mawaqif.eval.pairs import Pair, pair, touched
 from mawaqif.eval.report import Report, evaluate, plain
@@ -20,7 +21,7 @@ from mawaqif.eval.stances import join
 from mawaqif.eval.tables import number, render, table
 from mawaqif.labels import LabelSet
 
-__all__ = ["Agreement", "Alpha", "agreement", "alpha", "render_agreement"]
+__all__ = ["Agreement", "Alpha", "agreement", "alpha", "differences", "render_agreement"]
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,11 @@ class Agreement:
 
 
 def agreement(first: Iterable[Article], second: Iterable[Article], *, labels: LabelSet) -> Agreement:
-    """Compare two annotations of the same articles; those that the second lacks are left out.
+    """Compare two annotations of the same articles; articles that only one side has do not count.
 
-    Raises InputError as `mawaqif.eval.pair` does.
+    Raises InputError where no article is in both, and as `mawaqif.eval.pair` does.
     """
-    second = list(second)
-    both = {article.id for article in second}
-    first = [article for article in first if article.id in both]
+    first, second = _common(first, second)
     pairs = pair(first, second)
     units = [unit for each in pairs for unit in _pair_labels(each, labels.none)]
     return Agreement(
@@ -68,6 +67,14 @@ def agreement(first: Iterable[Article], second: Iterable[Article], *, labels: La
         pairs=alpha(units),
         labels=alpha([unit for unit in units if labels.none not in unit]),
     )
+
+
+def _common(first: Iterable[Article], second: Iterable[Article]) -> tuple[list[Article], list[Article]]:
+    one, other = list(first), list(second)
+    ids = {article.id for article in one} & {article.id for article in other}
+    if not ids:
+        raise InputError("no article is in both annotations; articles are matched by their ids")
+    return [article for article in one if article.id in ids], [article for article in other if article.id in ids]
 
 
 def alpha(units: Sequence[tuple[str, str]]) -> Alpha:
@@ -103,6 +110,37 @@ def _pair_labels(both: Pair, none: str) -> list[tuple[str, str]]:
     ends = [*permutations(shared, 2), *((AUTHOR, entity) for entity in shared)]
     silent = [(none, none) for pair_ in ends if pair_ not in edges]
     return [*((a, b) for a, b in edges.values()), *silent]
+
+
+def differences(a: Iterable[Article], b: Iterable[Article]) -> Iterator[dict[str, Any]]:
+    """Yield what one side has and the other has not, or has otherwise, for the two annotators to talk about.
+
+    Each is a mapping with `id`, `what` (mention or stance), and `a` and `b` in words (None on the side that lacks it).
+    Mentions are compared at the same span, stances between entities that share mentions.
+    """
+    for p in pair(*_common(a, b)):
+        spans = [{(m.start, m.end): m for m in article.mentions} for article in (p.gold, p.predicted)]
+        for place in sorted(spans[0].keys() | spans[1].keys()):
+            one, other = (side.get(place) for side in spans)
+            if one is None or other is None or one.type != other.type:
+                yield {"id": p.gold.id, "what": "mention", "a": _mention(p, one), "b": _mention(p, other)}
+        for edge in join(p):
+            left, right = edge.gold, edge.predicted
+            if left is None or right is None or (left.stance, left.voice) != (right.stance, right.voice):
+                shown = {"a": _stance(p.gold, left), "b": _stance(p.predicted, right)}
+                yield {"id": p.gold.id, "what": "stance", **shown}
+
+
+def _mention(p: Pair, mention: Mention | None) -> str | None:
+    return None if mention is None else f"{mention.type} [{mention.start}, {mention.end}] {p.gold.surface(mention)}"
+
+
+def _stance(article: Article, stance: Stance | None) -> str | None:
+    if stance is None:
+        return None
+    ends = f"{article.name_of(stance.holder)} → {article.name_of(stance.target)}"
+    evidence = article.surface(stance.evidence) if stance.evidence else "no evidence"
+    return f"{ends}: {stance.stance}, {stance.voice or 'no voice'} ({evidence})"
 
 
 def render_agreement(found: Agreement) -> Group:

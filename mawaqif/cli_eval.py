@@ -1,4 +1,4 @@
-"""The command line of the evaluation room: evaluate, compare, agreement, calibrate."""
+"""The command line of the evaluation room: evaluate, compare, calibrate."""
 
 from __future__ import annotations
 
@@ -156,28 +156,6 @@ def compare(
         print(json.dumps(found.to_dict(), ensure_ascii=False, indent=2))
     else:
         _console().print(render_comparison(found))
-    skipped.exit()
-
-
-@app.command()
-def agreement(
-    first: Annotated[Path, typer.Argument(help="Articles as one annotator has them, JSON lines.")],
-    second: Annotated[Path, typer.Argument(help="The same articles as another has them.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the agreement as JSON.")] = False,
-) -> None:
-    """Tell how far two annotators agree: scores and Krippendorff's alpha (needs the extra `eval`)."""
-    _require_evaluation()
-    require("krippendorff", "eval")
-    from mawaqif.eval.agreement import agreement as agree
-    from mawaqif.eval.agreement import render_agreement
-    from mawaqif.labels import LabelSet
-
-    skipped = Skipped()
-    found = agree(_read(first, skipped), _read(second, skipped), labels=LabelSet.default())
-    if as_json:
-        print(json.dumps(found.to_dict(), ensure_ascii=False, indent=2))
-    else:
-        _console().print(render_agreement(found))
     skipped.exit()
 
 

@@ -114,10 +114,10 @@ def test_conll_gold_and_prediction_under_coarse_types(tmp_path: Path) -> None:
 
 
 def test_agreement(gold: Path, poorer: Path) -> None:
-    found = json.loads(run("agreement", gold, poorer, "--json")[1])
+    found = json.loads(run("data", "agreement", gold, poorer, "--json")[1])
     assert found["words"]["value"] == 1
     assert 0 < found["pairs"]["value"] < 1
     assert found["report"]["headline"]["mentions_all_micro_f1"]["value"] == 1
-    status, out, _ = run("agreement", gold, poorer)
+    status, out, _ = run("data", "agreement", gold, poorer)
     assert status == 0
     assert "Krippendorff" in out

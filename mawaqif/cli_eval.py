@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 import typer
 from rich.console import Console
 
-from mawaqif.console import EngineOption, MinScoreOption, Skipped, ThreadsOption
+from mawaqif.console import EngineOption, MinScoreOption, PrecisionOption, Skipped, ThreadsOption
 from mawaqif.errors import InputError, require
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mawaqif.eval.robustness import Robustness
     from mawaqif.inference.tagger import Tagger
     from mawaqif.labels import LabelSet
+    from mawaqif.saved import Precision
 
 app = typer.Typer()
 
@@ -56,6 +57,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     html: Annotated[Path | None, typer.Option(help="Also write a page with plots and a browser of errors.")] = None,
     engine: EngineOption = "auto",
+    precision: PrecisionOption = None,
     threads: ThreadsOption = None,
     min_score: MinScoreOption = None,
     predictions: Annotated[
@@ -75,7 +77,14 @@ def evaluate(
     skipped = Skipped()
     articles = _read(gold, skipped)
     tagged = _tagged(
-        model, articles, skipped, engine=engine, threads=threads, min_score=min_score, given_gold=not coarse
+        model,
+        articles,
+        skipped,
+        engine=engine,
+        precision=precision,
+        threads=threads,
+        min_score=min_score,
+        given_gold=not coarse,
     )
     if predictions:
         write_articles(tagged.articles, predictions)
@@ -131,6 +140,7 @@ def compare(
     train: TrainOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
     engine: EngineOption = "auto",
+    precision: PrecisionOption = None,
     threads: ThreadsOption = None,
 ) -> None:
     """Tell whether B is better than A on gold articles: paired tests, slices, changes (needs the extra `eval`)."""
@@ -140,7 +150,9 @@ def compare(
 
     skipped = Skipped()
     articles = _read(gold, skipped)
-    first, second = (_tagged(model, articles, skipped, engine=engine, threads=threads) for model in (a, b))
+    first, second = (
+        _tagged(model, articles, skipped, engine=engine, threads=threads, precision=precision) for model in (a, b)
+    )
     given = None
     if first.given_gold is not None and second.given_gold is not None:
         given = first.given_gold, second.given_gold
@@ -186,6 +198,7 @@ def _tagged(
     skipped: Skipped,
     *,
     engine: Literal["auto", "onnx", "torch"] = "auto",
+    precision: Precision | None = None,
     threads: int | None = None,
     min_score: float | None = None,
     given_gold: bool = True,
@@ -198,7 +211,7 @@ def _tagged(
         return _Tagged(_read(Path(model), skipped), None, LabelSet.default(), None)
     from mawaqif.inference.tagger import load
 
-    tagger = load(None if model == "embedded" else model, engine=engine, threads=threads)
+    tagger = load(None if model == "embedded" else model, engine=engine, threads=threads, precision=precision)
     articles = list(tagger.pipe([article.clean() for article in gold], min_score=min_score))
     given = tagger.stances(gold, min_score=min_score) if given_gold else None
     return _Tagged(articles, given, tagger.labels, tagger)

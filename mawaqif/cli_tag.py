@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from mawaqif.console import ModelOption, Skipped, ThreadsOption, complain, errors
+from mawaqif.console import MinScoreOption, ModelOption, PrecisionOption, Skipped, ThreadsOption, complain, errors
 from mawaqif.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def tag(
         Literal["auto", "onnx", "torch", "ray"],
         typer.Option(help="What runs the model; ray: a directory of shards on a cluster."),
     ] = "auto",
-    min_score: Annotated[float | None, typer.Option(min=0, max=1, help="Least probability of a stance.")] = None,
+    precision: PrecisionOption = None,
+    min_score: MinScoreOption = None,
     threads: ThreadsOption = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes, each with one thread; Ray: actors.")] = 1,
     gpus: Annotated[float, typer.Option(min=0, help="GPUs of each Ray actor.")] = 0,
@@ -75,14 +76,14 @@ def tag(
         return
     path = Path(output) if output else None
     _check_outputs(inputs, path, written := [path for path in (path, html, rejects) if path])
-    make = partial(load, model, engine=engine, threads=1 if workers > 1 else threads)
+    make = partial(load, model, engine=engine, threads=1 if workers > 1 else threads, precision=precision)
     tagger = make()  # also for its checks, before any process starts
     parts = [path.with_name(path.name + ".parts")] if path else []
     given = Inputs(inputs, columns=columns, exclude=[other.resolve() for other in (*written, *parts)])
     work = _work(make, tagger, workers, min_score)
     stop = on_error == "stop"
     if path and (path.is_file() or not path.exists()):
-        settings = _settings(tagger, min_score, columns)
+        settings = _settings(tagger, min_score, columns, precision or tagger.saved.precision)
         _to_file(given, work, path, settings, tagger.labels, rows, html, rejects, skipped, stop=stop)
     else:
         try:
@@ -100,11 +101,18 @@ def tag(
     skipped.exit()
 
 
-def _settings(tagger: Tagger, min_score: float | None, columns: Columns) -> dict[str, dict[str, Any]]:
+def _settings(
+    tagger: Tagger, min_score: float | None, columns: Columns, precision: str | None = None
+) -> dict[str, dict[str, Any]]:
     """What a run's result depends on beside its input."""
     from mawaqif.saved import digests
 
-    options = {"engine": tagger.engine.name, "min-score": min_score, "columns": [columns.text, columns.id]}
+    options = {
+        "engine": tagger.engine.name,
+        "precision": precision,
+        "min-score": min_score,
+        "columns": [columns.text, columns.id],
+    }
     return {"option": options, "model": digests(tagger.saved.directory)}
 
 

@@ -108,6 +108,9 @@ def test_the_wheel_holds_everything(site: Path) -> None:
     expected = {f"{target}/{path.name}" for folder, target in sources for path in folder.glob("*.py")}
     expected |= {f"mawaqif/configs/{path.name}" for path in (ROOT / "configs").glob("*.yaml")}
     expected |= {f"mawaqif/models/default/{path.name}" for path in (ROOT / "models" / "default").glob("*")}
+    expected |= {f"mawaqif/data/formats/{path.name}" for path in (ROOT / "data" / "formats").glob("*.py")}
+    expected |= {f"mawaqif/data/{name}" for name in ("GUIDELINES.md", "annotate.html", "corpus/train.jsonl")}
+    expected |= {f"mawaqif/data/{path.name}" for path in (ROOT / "data").glob("*.j2")}
     expected |= {"mawaqif/py.typed", "mawaqif/inference/page.html.j2"}
     assert expected <= inside
     assert any(name.endswith("licenses/LICENSE") for name in inside)

@@ -8,7 +8,7 @@ Knows no model: what it compares are two lists of articles, paired by id.
 """
 
 from mawaqif.eval.bootstrap import PRF, Counted, Interval, Rate
-from mawaqif.eval.calibration import Reliability, fit_temperature, reliability
+from mawaqif.eval.calibration import Reliability, fit_scaling, reliability
 from mawaqif.eval.comparison import Comparison, compare
 from mawaqif.eval.entities import EntityScores, align, carry, score_entities
 from mawaqif.eval.mentions import MentionScores, score_mentions
@@ -38,7 +38,7 @@ __all__ = [
     "carry",
     "compare",
     "evaluate",
-    "fit_temperature",
+    "fit_scaling",
     "join",
     "pair",
     "reliability",

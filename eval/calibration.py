@@ -1,6 +1,6 @@
-"""Whether a score means what it says: reliability of the stance scores, and the temperature that mends them.
+"""Whether a score means what it says: reliability of the stance scores, and the scaling that mends them.
 
-Knows no model: the temperature is fitted on the probabilities that one gives to none and to each stance.
+Knows no model: it is fitted on the probabilities that one gives to none and to each stance.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 
 from mawaqif.article import Article
 from mawaqif.errors import InputError
 from mawaqif.eval.entities import carry
 from mawaqif.eval.pairs import pair
 
-__all__ = ["Bin", "Reliability", "TemperatureFit", "fit_temperature", "gold_classes", "reliability"]
+__all__ = ["Bin", "Reliability", "ScalingFit", "fit_scaling", "gold_classes", "reliability"]
 
 Array = NDArray[Any]
-_RANGE = (0.05, 20.0)  # of temperatures; a fit at an end says that the scores tell nothing
+_TEMPERATURES = (0.05, 20.0)  # a fit at an end of these says that the scores tell nothing
+_BIASES = (-6.0, 6.0)
 _LEAST = 1e-38  # smallest probability that has a logarithm in single precision
 
 
@@ -77,34 +78,43 @@ def reliability(scores: Sequence[float], right: Sequence[bool], bins: int = 10) 
 
 
 @dataclass(frozen=True)
-class TemperatureFit:
-    """The temperature with the least mean negative log-likelihood over `pairs`: `after`; `before` is that at 1."""
+class ScalingFit:
+    """The temperature and the bias of none with the least mean negative log-likelihood over `pairs`, which is `after`;
+    `before` is that of temperature 1 and bias 0."""
 
     temperature: float
+    none_bias: float
     before: float
     after: float
     pairs: int
 
 
-def fit_temperature(probabilities: Array, classes: Array) -> TemperatureFit:
-    """Temperature scaling (Guo et al. 2017): one number that divides all logits, fitted by maximum likelihood.
+def fit_scaling(probabilities: Array, classes: Array) -> ScalingFit:
+    """Bias-corrected temperature scaling (Alexandari et al. 2020), fitted by maximum likelihood.
 
-    probabilities [pairs, classes] at temperature 1, classes [pairs] the true ones. The logarithm of a probability is
-    its logit up to a constant of the row, which the softmax takes out again. Raises InputError without pairs.
+    One number divides all logits (Guo et al. 2017), another is added to that of none: a model trained with more
+    weight on stances, or on gold entities, believes too much in stances, which no temperature can mend.
+
+    probabilities [pairs, classes] at temperature 1 and bias 0, class 0 being none; classes [pairs] the true ones. The
+    logarithm of a probability is its logit up to a constant of the row, which the softmax takes out again. Raises
+    InputError without pairs.
     """
     if not len(classes):
         raise InputError("there are no pairs of entities to fit a temperature on; give articles with entities")
     logits = np.log(np.maximum(np.asarray(probabilities, dtype=np.float64), _LEAST))
     rows = np.arange(len(classes))
 
-    def loss(log_temperature: float) -> float:
-        scaled = logits / np.exp(log_temperature)
+    def loss(parameters: Array) -> float:
+        scaled = logits / np.exp(parameters[0])
+        scaled[:, 0] += parameters[1]
         top = scaled.max(axis=1)
         total = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
         return float((total - scaled[rows, classes]).mean())
 
-    best = minimize_scalar(loss, bounds=tuple(np.log(_RANGE)), method="bounded", options={"xatol": 1e-4})
-    return TemperatureFit(round(float(np.exp(best.x)), 4), loss(0.0), float(best.fun), len(classes))
+    start = np.zeros(2)
+    best = minimize(loss, start, method="L-BFGS-B", bounds=[tuple(np.log(_TEMPERATURES)), _BIASES])
+    temperature, none_bias = round(float(np.exp(best.x[0])), 4), round(float(best.x[1]), 4)
+    return ScalingFit(temperature, none_bias, loss(start), float(best.fun), len(classes))
 
 
 def gold_classes(

@@ -82,6 +82,7 @@ class Tagger:
             self._max_tokens = int(saved.settings["max_tokens"])
             self.scaling = Scaling(
                 temperature=float(saved.settings.get("temperature", 1.0)),
+                none_bias=float(saved.settings.get("none_bias", 0.0)),
                 evidence_shift=float(saved.settings.get("evidence_shift", EVIDENCE_SHIFT)),
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -219,8 +220,7 @@ class Tagger:
             stance, voice, where = results[job]
             scored[n].append((w, pairs, stance, voice, where))
         return [
-            merge_windows(encoded, outcomes, self.scaling.temperature)
-            for encoded, outcomes in zip(encodings, scored, strict=True)
+            merge_windows(encoded, outcomes, self.scaling) for encoded, outcomes in zip(encodings, scored, strict=True)
         ]
 
     def _drop_unused(self, article: Article) -> Article:

@@ -219,18 +219,18 @@ def _tagged(
 
 @app.command()
 def calibrate(
-    model: Annotated[Path, typer.Argument(help="Model directory; its temperature and default threshold are set.")],
+    model: Annotated[Path, typer.Argument(help="Model directory; temperature, none_bias and min_score are set.")],
     gold: Annotated[Path, typer.Argument(help="Annotated dev articles, JSON lines; not the test set.")],
 ) -> None:
-    """Fit a model's temperature, then set its default --min-score, on gold articles (needs the extra `eval`).
+    """Fit how a model's scores are read, then its default --min-score, on gold articles (needs the extra `eval`).
 
-    The temperature makes a stance's score the share of such stances that are right; the threshold is the best by
-    end-to-end stance F1 under that temperature.
+    Temperature and none_bias make a stance's score the share of such stances that are right; the threshold is the best
+    by end-to-end stance F1 under them.
     """
     _require_evaluation()
     from dataclasses import replace
 
-    from mawaqif.eval import best_min_score, fit_temperature
+    from mawaqif.eval import best_min_score, fit_scaling
     from mawaqif.eval.calibration import gold_classes
     from mawaqif.inference.tagger import load
     from mawaqif.jsonl import read_articles
@@ -238,13 +238,14 @@ def calibrate(
 
     articles = sorted(read_articles(gold), key=lambda article: article.id)
     tagger = load(model)
-    tagger.scaling = replace(tagger.scaling, temperature=1.0)
+    tagger.scaling = replace(tagger.scaling, temperature=1.0, none_bias=0.0)
     scored = list(tagger.pair_probabilities([article.clean() for article in articles]))
-    fit = fit_temperature(*gold_classes(articles, scored, tagger.labels.stance_names))
-    tagger.scaling = replace(tagger.scaling, temperature=fit.temperature)
+    fit = fit_scaling(*gold_classes(articles, scored, tagger.labels.stance_names))
+    tagger.scaling = replace(tagger.scaling, temperature=fit.temperature, none_bias=fit.none_bias)
     predicted = list(tagger.pipe([article.clean() for article in articles], min_score=0.02))
     min_score, f1 = best_min_score(articles, predicted)
-    store_setting(tagger.saved, "temperature", fit.temperature)
-    store_setting(open_model(model), "min_score", min_score)
-    print(f"temperature {fit.temperature:.3f}: NLL {fit.before:.4f} to {fit.after:.4f} on {fit.pairs} pairs")
+    for name, value in (("temperature", fit.temperature), ("none_bias", fit.none_bias), ("min_score", min_score)):
+        store_setting(open_model(model), name, value)
+    told = f"temperature {fit.temperature:.3f}, none_bias {fit.none_bias:+.3f}"
+    print(f"{told}: NLL {fit.before:.4f} to {fit.after:.4f} on {fit.pairs} pairs")
     print(f"min_score {min_score:.2f}: stance F1 {f1:.3f} end to end")

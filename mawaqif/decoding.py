@@ -30,18 +30,30 @@ _ROUNDING = 1e-4  # figures that differ by less are the same, computed in anothe
 class Scaling:
     """How a model's logits are read, from the settings of its saved directory: the same for every engine.
 
-    temperature: stance logits are divided by it before the softmax, so that a probability is as often right as it says
-    (Guo et al. 2017, https://arxiv.org/abs/1706.04599). It changes no stance, only how sure the model is of it.
+    temperature, none_bias: stance logits are divided by the one before the softmax, then the other is added to that of
+    none, so that a probability is as often right as it says (Guo et al. 2017, https://arxiv.org/abs/1706.04599;
+    Alexandari et al. 2020, https://arxiv.org/abs/1901.06852). Which stance is the likeliest stays as it is.
     evidence_shift: added to every evidence logit. Few words are evidence, so the logits are low; a greater shift makes
     longer spans.
     """
 
     temperature: float = 1.0
+    none_bias: float = 0.0
     evidence_shift: float = EVIDENCE_SHIFT
 
     def __post_init__(self) -> None:
-        if not (self.temperature > 0 and np.isfinite(self.temperature) and np.isfinite(self.evidence_shift)):
-            raise ValueError(f"temperature must be positive and evidence_shift a number, not {self}")
+        numbers = (self.temperature, self.none_bias, self.evidence_shift)
+        if not (self.temperature > 0 and all(map(np.isfinite, numbers))):
+            raise ValueError(f"temperature must be positive, none_bias and evidence_shift finite, not {self}")
+
+    def stances(self, logits: Floats) -> Floats:
+        """Probabilities of stance logits [..., 1 + stances], in which class 0 is none."""
+        scaled = logits / np.float32(self.temperature)
+        scaled[..., 0] += np.float32(self.none_bias)
+        return softmax(scaled)
+
+
+_UNSCALED = Scaling()
 
 
 def softmax(logits: Floats) -> Floats:
@@ -123,18 +135,18 @@ class PairScore:
 
 
 def merge_windows(
-    encoded: Encoded, scored: Iterable[tuple[int, Pairs, Floats, Floats, Floats]], temperature: float = 1.0
+    encoded: Encoded, scored: Iterable[tuple[int, Pairs, Floats, Floats, Floats]], scaling: Scaling = _UNSCALED
 ) -> dict[tuple[str, str], PairScore]:
     """Each ordered pair of entity ids, scored in the window where a stance between them is most probable.
 
     Where windows are equally good, as in a text that repeats itself, the first one counts.
 
     scored: number of the window, its Pairs, and its stance logits [pairs, 1 + stances], voice logits [pairs, voices]
-    and evidence logits [pairs, tokens]; windows in order. temperature: see Scaling.
+    and evidence logits [pairs, tokens]; windows in order.
     """
     best: dict[tuple[str, str], PairScore] = {}
     for number, pairs, stance, voice, evidence in scored:
-        stances, voices = softmax(stance / np.float32(temperature)), softmax(voice)
+        stances, voices = scaling.stances(stance), softmax(voice)
         for row, (holder, target) in enumerate(pairs.pairs):
             key = pairs.entities[holder], pairs.entities[target]
             if key not in best or stances[row, 0] < best[key].stance[0] - _ROUNDING:

@@ -299,7 +299,8 @@ def test_calibrate_sets_the_temperature_and_then_the_default_min_score(
     assert (status, err) == (0, "")
     first, second = out.splitlines()
     tagger = mawaqif.load(model)
-    assert first.startswith(f"temperature {tagger.scaling.temperature:.3f}: NLL ")
+    told = f"temperature {tagger.scaling.temperature:.3f}, none_bias {tagger.scaling.none_bias:+.3f}: NLL "
+    assert first.startswith(told)
     assert tagger.scaling.temperature != 1
     assert second.startswith(f"min_score {tagger.min_score:.2f}: stance F1 ")
     assert run("calibrate", model, gold) == (0, out, "")  # fitted anew at temperature 1, so the same

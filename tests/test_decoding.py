@@ -174,13 +174,13 @@ def test_decide_respects_min_score_and_sorts_by_evidence(labels: LabelSet) -> No
     assert {s.evidence for s in decide(scores, encoded, labels, 0.0, evidence=False)} == {None}
 
 
-@given(seed=SEEDS, temperature=st.floats(0.1, 10))
-def test_temperature_divides_the_logits_before_the_softmax(seed: int, temperature: float) -> None:
+@given(seed=SEEDS, temperature=st.floats(0.1, 10), bias=st.floats(-5, 5))
+def test_temperature_and_bias_scale_the_logits_before_the_softmax(seed: int, temperature: float, bias: float) -> None:
     encoded, pairs = make_encoded([4]), make_pairs(["e1", "e2"], [(0, 1), (1, 0)], 6)
     stance, voice, evidence = (random_logits(seed + n, 2, size) for n, size in enumerate((3, 3, 6)))
-    merged = merge_windows(encoded, [(0, pairs, stance, voice, evidence)], temperature)
+    merged = merge_windows(encoded, [(0, pairs, stance, voice, evidence)], Scaling(temperature, bias))
     for row, ends in enumerate([("e1", "e2"), ("e2", "e1")]):
-        scaled = np.exp(stance[row].astype(np.float64) / temperature)
+        scaled = np.exp(stance[row].astype(np.float64) / temperature + np.array([bias, 0, 0]))
         np.testing.assert_allclose(merged[ends].stance, scaled / scaled.sum(), atol=1e-5)
         assert merged[ends].stance[1:].argmax() == stance[row, 1:].argmax()  # no stance changes
         np.testing.assert_allclose(merged[ends].voice, softmax(voice[row]), atol=1e-6)
@@ -193,8 +193,8 @@ def test_evidence_shift_widens_the_evidence(labels: LabelSet) -> None:
     assert spans == [(2, 3), (0, 7)]
 
 
-@pytest.mark.parametrize("values", [(0.0, 2.0), (-1.0, 2.0), (float("inf"), 2.0), (1.0, float("nan"))])
-def test_scaling_refuses_what_is_no_scale(values: tuple[float, float]) -> None:
+@pytest.mark.parametrize("values", [(0.0,), (-1.0,), (float("inf"),), (1.0, float("nan")), (1.0, 0.0, float("inf"))])
+def test_scaling_refuses_what_is_no_scale(values: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="temperature must be positive"):
         Scaling(*values)
 

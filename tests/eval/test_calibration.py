@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mawaqif.article import AUTHOR
 from mawaqif.errors import InputError
-from mawaqif.eval import fit_temperature, reliability
+from mawaqif.eval import fit_scaling, reliability
 from mawaqif.eval.calibration import gold_classes
 
 
@@ -38,28 +38,29 @@ def test_bins_share_out_the_predictions(rows):
     assert 0 <= found.ece <= 1
 
 
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
-def test_the_temperature_that_spoiled_the_scores_is_found(temperature):
+@pytest.mark.parametrize(("temperature", "bias"), [(0.5, 0.0), (1.0, 0.0), (2.5, 0.0), (2.0, 1.5), (0.7, -1.0)])
+def test_the_scaling_that_spoiled_the_scores_is_found(temperature, bias):
     rng = np.random.default_rng(0)
     logits = 2 * rng.standard_normal((20_000, 3))
     true = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     classes = (true.cumsum(axis=1) > rng.random((len(true), 1))).argmax(axis=1)
-    spoiled = np.exp(logits * temperature)
-    fit = fit_temperature(spoiled / spoiled.sum(axis=1, keepdims=True), classes)
+    spoiled = np.exp((logits - np.array([bias, 0, 0])) * temperature)
+    fit = fit_scaling(spoiled / spoiled.sum(axis=1, keepdims=True), classes)
     assert fit.temperature == pytest.approx(temperature, rel=0.03)
+    assert fit.none_bias == pytest.approx(bias, abs=0.06)
     assert fit.after <= fit.before
     assert fit.pairs == 20_000
 
 
 def test_a_probability_of_0_is_no_infinite_loss():
-    fit = fit_temperature(np.array([[1.0, 0.0], [1.0, 0.0], [0.6, 0.4]]), np.array([0, 1, 0]))
+    fit = fit_scaling(np.array([[1.0, 0.0], [1.0, 0.0], [0.6, 0.4]]), np.array([0, 1, 0]))
     assert np.isfinite(fit.before)
     assert np.isfinite(fit.after)
 
 
 def test_without_pairs_there_is_nothing_to_fit():
     with pytest.raises(InputError, match="no pairs"):
-        fit_temperature(np.zeros((0, 3)), np.zeros(0, dtype=int))
+        fit_scaling(np.zeros((0, 3)), np.zeros(0, dtype=int))
 
 
 def test_what_is_true_of_entities_as_found(build):

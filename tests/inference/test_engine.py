@@ -46,7 +46,7 @@ def test_temperature_and_evidence_shift_of_the_model_serve_both_engines(
 ) -> None:
     model = tmp_path / "model"
     shutil.copytree(tiny_onnx_model, model)
-    for name, value in (("temperature", 0.25), ("evidence_shift", 30.0)):
+    for name, value in (("temperature", 0.25), ("none_bias", 0.5), ("evidence_shift", 30.0)):
         store_setting(open_model(model), name, value)
     first, second = (load(model, engine=name, threads=1) for name in ("onnx", "torch"))
     for a, b, plain in zip(
@@ -148,6 +148,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "max_tokens": edit("config.json", lambda config: config["mawaqif"].update(max_tokens=2)),
     "min_score": edit("config.json", lambda config: config["mawaqif"].update(min_score="high")),
     "temperature": edit("config.json", lambda config: config["mawaqif"].update(temperature=0)),
+    "none_bias": edit("config.json", lambda config: config["mawaqif"].update(none_bias="much")),
     "evidence_shift": edit("config.json", lambda config: config["mawaqif"].update(evidence_shift=[])),
     "fewer types": edit("labels.json", lambda labels: labels["types"].pop()),
     "fewer voices": edit("labels.json", lambda labels: labels["voices"].pop()),

@@ -24,6 +24,8 @@ PROGRAM = """
 import json, os, signal, sys
 from pathlib import Path
 
+os.environ["RAY_worker_niceness"] = "0"  # at Ray's 15, the actors of a busy machine would never start
+
 import ray
 
 from mawaqif.inference.distributed import Shards, Tagging

@@ -75,7 +75,8 @@ class Shards:
             added = {name: version for name, version in settings["input"].items() if name not in before["input"]}
             check_settings({**before, "input": {**before["input"], **added}}, settings, self.target)
         self._out.makedirs(self._root, exist_ok=True)
-        self._out.pipe_file(state, json.dumps(settings, ensure_ascii=False, indent=1).encode())
+        self._out.pipe_file(f"{state}.tmp", json.dumps(settings, ensure_ascii=False, indent=1).encode())
+        self._out.mv(f"{state}.tmp", state)
 
     def open(self) -> list[str]:
         """The shards that are not done yet."""
@@ -104,7 +105,7 @@ class Shards:
             compute=data.ActorPoolStrategy(size=min(replicas, len(todo))),
             num_cpus=cpus,
             num_gpus=gpus,
-            max_restarts=-1,
+            max_restarts=-1,  # the default of newer versions only
             max_task_retries=-1,
         )
         records, position = 0, sum(size for name, size in self.sizes.items() if name not in todo)

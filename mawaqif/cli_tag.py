@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from mawaqif.console import MinScoreOption, ModelOption, PrecisionOption, Skipped, ThreadsOption, complain, errors
-from mawaqif.errors import ConfigError, InputError
+from mawaqif.errors import ConfigError, InputError, require
 
 if TYPE_CHECKING:
     from mawaqif.article import Article
@@ -169,6 +169,7 @@ def _on_ray(
 
     if len(inputs) != 1 or not output:
         raise ConfigError("--engine ray tags one directory or URL of shards; name it, and another one by --output")
+    require("ray", "ray")  # before anything is written
     if model and Path(model).is_dir():
         model = str(Path(model).resolve())  # the actors run elsewhere
     shards = Shards(inputs[0], output, _settings(load(model), min_score, columns))

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from mawaqif.article import Article
 from mawaqif.cli import app
+from mawaqif.errors import ConfigError, MissingExtraError
 from mawaqif.jsonl import read_articles
 
 TEXT = "رفض البرلمان النوري الخطة، وأيدها حزب النخيل.\nوقال سليم الوراق إن الخطة ستفشل!"
@@ -216,3 +217,22 @@ def test_an_output_that_is_no_file_is_written_as_it_comes(tiny_onnx_model: Path,
             assert json.loads(reader.read())["text"] == TEXT
         assert process.wait() == 0
     assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "--engine ray tags one directory or URL of shards"),
+        (("-o", "out", "--html", "page.html"), "do not go with --engine ray"),
+        (("-o", "out", "--on-error", "stop"), "do not go with --engine ray"),
+    ],
+)
+def test_ray_says_what_it_needs(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        run(tmp_path, "--engine", "ray", *options)
+
+
+def test_ray_is_an_extra(tiny_onnx_model: Path, news: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtraError, match=r"mawaqif\[ray\]"):
+        run(news.parent, "--engine", "ray", "-m", tiny_onnx_model, "-o", news.parent / "tagged")

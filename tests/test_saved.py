@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mawaqif.errors import ModelError
-from mawaqif.saved import CONFIG, LABELS, TOKENIZER, WEIGHTS, open_model, store_setting, weight_index
+from mawaqif.saved import CONFIG, LABELS, TOKENIZER, WEIGHTS, digests, open_model, store_setting, weight_index
 
 FILES = (CONFIG, WEIGHTS, TOKENIZER, LABELS)
 
@@ -124,3 +124,17 @@ def test_store_setting_changes_one_setting(model: Path) -> None:
     after = open_model(model)
     assert after.settings == {**before.settings, "min_score": 0.42}
     assert {**after.config, "mawaqif": None} == {**before.config, "mawaqif": None}
+
+
+def test_digests_tell_a_changed_model_but_for_its_card(model: Path) -> None:
+    before = digests(model)
+    assert set(FILES) <= set(before)
+    (model / "README.md").write_text("changed", encoding="utf-8")
+    assert digests(model) == before
+    with (model / WEIGHTS).open("r+b") as file:
+        file.seek(-1, 2)
+        last = file.read(1)
+        file.seek(-1, 2)
+        file.write(bytes([last[0] ^ 1]))
+    changed = digests(model)
+    assert {name for name in changed if changed[name] != before[name]} == {WEIGHTS}

@@ -1,6 +1,8 @@
 """Draws the loss of pre-training runs over the tokens seen: training (smoothed) and held-out.
 
-python benchmarks/pretraining_curves.py A=runs/a/metrics.jsonl B=runs/b/metrics.jsonl -o docs/encoder-loss.svg
+python benchmarks/pretraining_curves.py A=runs/a/metrics.jsonl,runs/a2/metrics.jsonl B=… -o docs/encoder-loss.svg
+
+The sittings of one run are told one after the other, with commas.
 """
 
 import argparse
@@ -14,7 +16,7 @@ from matplotlib.figure import Figure
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", help="NAME=metrics.jsonl")
+    parser.add_argument("runs", nargs="+", help="NAME=metrics.jsonl,…")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     mpl.rcParams["svg.hashsalt"] = "mawaqif"  # the same file each time
@@ -22,7 +24,11 @@ def main() -> None:
     axes = figure.subplots()
     for number, run in enumerate(options.runs):
         name, _, path = run.partition("=")
-        steps = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+        steps = []
+        for sitting in path.split(","):
+            before = steps[-1]["tokens"] if steps else 0
+            lines = map(json.loads, Path(sitting).read_text(encoding="utf-8").splitlines())
+            steps += [{**line, "tokens": before + line["tokens"]} for line in lines]
         every = max(1, len(steps) // 100)
         whole = len(steps) // every * every
         millions = np.array([s["tokens"] / 1e6 for s in steps])[:whole].reshape(-1, every).mean(1)

@@ -37,7 +37,7 @@ from mawaqif.train.checkpoints import METRICS, Interrupt, interruptible, keep_me
 from mawaqif.train.encoders import load_encoder, take_heads
 from mawaqif.train.examples import Example, Sentence, load_articles, load_noisy, load_sentences, make_examples
 from mawaqif.train.objective import loss_sums
-from mawaqif.train.processes import anywhere, shared
+from mawaqif.train.processes import anywhere, meet, shared
 from mawaqif.train.scores import dev_scores
 from mawaqif.train.settings import FinetuneConfig, Training
 from mawaqif.train.state import State
@@ -135,6 +135,7 @@ def finetune(config: FinetuneConfig) -> Iterator[Progress]:
         log_with=config.training.log_with,
         project_dir=config.output,
     )
+    meet(accelerator)
     set_seed(config.training.seed)
     run = setup(config)
     free = {"output": True, "card_notes": True, "training": {"checkpoint_minutes", "log_with"}}
@@ -196,7 +197,8 @@ def fit(run: Run, accelerator: Accelerator, interrupt: Interrupt) -> Iterator[Pr
         state.next_epoch(scores["selection"])
         state.save(output / CHECKPOINT)
         yield progress
-    accelerator.end_training()
+    for tracker in accelerator.trackers:
+        tracker.finish()
 
 
 def update(

@@ -35,7 +35,7 @@ from mawaqif.train.corpus import Tokens, mask_whole_words, pack, shuffled
 from mawaqif.train.encoders import quiet
 from mawaqif.train.masked import build_model
 from mawaqif.train.master import MasterOptimizer
-from mawaqif.train.processes import anywhere, shared
+from mawaqif.train.processes import anywhere, meet, shared
 from mawaqif.train.tokenizer import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNK, train_tokenizer
 
 CHECKPOINT = "checkpoint.pt"
@@ -101,6 +101,7 @@ def pretrain(config: PretrainConfig) -> Iterator[Progress]:
     free = {"output", "held_out_every", "checkpoint_minutes", "compile"}  # may change between two sittings
     settings, files = config.model_dump(mode="json", exclude=free), [source.path for source in config.sources]
     accelerator = Accelerator()
+    meet(accelerator)
     torch.manual_seed(config.seed)
 
     def prepare() -> None:

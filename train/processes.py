@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
 from typing import TypeVar
 
 import torch
+import torch.distributed as dist
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
 from mawaqif.errors import MawaqifError
 
 T = TypeVar("T")
+
+
+def meet(accelerator: Accelerator) -> None:
+    """To be called once the processes know each other: they part in order when they end, however they end.
+
+    Not earlier: one process may make several runs, as `mawaqif crossfit` does.
+    """
+    if accelerator.num_processes > 1:
+        atexit.register(_part)
+
+
+def _part() -> None:
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def anywhere(accelerator: Accelerator, asked: bool) -> bool:

@@ -315,7 +315,7 @@ def test_an_article_is_corrected_with_the_keyboard(page: Any, output: Path, gold
     page.locator("#voice").select_option("narration")
     page.keyboard.press("Tab")
     page.locator("#stance-ok").press("Enter")
-    assert page.locator("#stances li").count() == 4
+    expect(page, "#stances li").to_have_count(4)
     page.keyboard.press("Control+Enter")
     expect(page, "#title").to_contain_text("a2")
     (saved,) = read_articles(output)
@@ -347,6 +347,7 @@ def test_mentions_are_made_and_joined_to_entities(page: Any, output: Path) -> No
     page.keyboard.press("e")
     page.locator("#entity").select_option("e1")
     page.locator("#entity-form button[value=ok]").press("Enter")
+    expect(page, "#state").to_have_text("غير محفوظ")  # the page acts once the form is closed
     page.keyboard.press("Control+s")
     expect(page, "#state").to_have_text("محفوظ")
     (saved,) = read_articles(output)

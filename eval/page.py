@@ -58,9 +58,10 @@ def write_report_page(
     *,
     title: str = "mawaqif evaluation",
     robustness: Mapping[str, Mapping[str, Difference]] | None = None,
+    mentions_only: bool = False,
 ) -> None:
     """Write the page of `report_page` to a file, whole or not at all."""
-    page = report_page(report, gold, predicted, labels, title=title, robustness=robustness)
+    page = report_page(report, gold, predicted, labels, title=title, robustness=robustness, mentions_only=mentions_only)
     path = Path(path)
     beside = path.with_name(path.name + ".tmp")
     beside.write_text(page, encoding="utf-8")
@@ -75,8 +76,12 @@ def report_page(
     *,
     title: str = "mawaqif evaluation",
     robustness: Mapping[str, Mapping[str, Difference]] | None = None,
+    mentions_only: bool = False,
 ) -> str:
-    """The page as a string. `gold` and `predicted` are the articles that `report` scores."""
+    """The page as a string. `gold` and `predicted` are the articles that `report` scores.
+
+    `mentions_only` for gold that knows no entities and stances.
+    """
     import jinja2
 
     environment = jinja2.Environment(
@@ -91,9 +96,13 @@ def report_page(
         version=__version__,
         report=report,
         mention_rows=tables.mention_rows(report.mentions),
-        stance_tables=_stance_tables(report),
-        matrices=_matrices(report),
-        plots=[(caption, environment.filters["safe"](svg)) for caption, svg in _plots(report)],
+        mentions_only=mentions_only,
+        headline={k: v for k, v in report.headline.items() if k.startswith("mentions") or not mentions_only},
+        stance_tables={} if mentions_only else _stance_tables(report),
+        matrices=_matrices(report, mentions_only),
+        plots=[
+            (caption, environment.filters["safe"](svg)) for caption, svg in ([] if mentions_only else _plots(report))
+        ],
         robustness=robustness,
         articles=[_view(found) for found in errors],
         kinds=KINDS,
@@ -124,8 +133,9 @@ def _plots(report: Report) -> Iterator[tuple[str, str]]:
     yield (caption := "Precision of stances at each coverage"), risk_coverage_svg(curves, caption)
 
 
-def _matrices(report: Report) -> dict[str, dict[str, dict[str, _Cell]]]:
-    return {"Mention types": _shaded(report.types), "Stances, end to end": _shaded(report.labels)}
+def _matrices(report: Report, mentions_only: bool) -> dict[str, dict[str, dict[str, _Cell]]]:
+    found = {"Mention types": _shaded(report.types)}
+    return found if mentions_only else found | {"Stances, end to end": _shaded(report.labels)}
 
 
 def _shaded(confusion: Confusion) -> dict[str, dict[str, _Cell]]:

@@ -99,17 +99,20 @@ def evaluate(
         with_baselines=not coarse,
     )
     drops = _robustness(articles, report, tagged, min_score) if robustness else None
+    mentions_only = not any(article.entities for article in articles)
     if html:
         from mawaqif.eval.page import write_report_page
 
         title = f"{Path(model).name} on {gold.name}"
         sides = articles, tagged.articles
-        write_report_page(html, report, *sides, tagged.labels, title=title, robustness=drops)
+        write_report_page(
+            html, report, *sides, tagged.labels, title=title, robustness=drops, mentions_only=mentions_only
+        )
     if as_json:
         told = report.to_dict() | ({} if drops is None else {"robustness": plain(drops)})
         print(json.dumps(told, ensure_ascii=False, indent=2))
     else:
-        _console().print(render(report, mentions_only=not any(article.entities for article in articles)))
+        _console().print(render(report, mentions_only=mentions_only))
         if drops is not None:
             _console().print(render_robustness(drops))
     skipped.exit()

@@ -106,9 +106,13 @@ def test_conll_gold_and_prediction_under_coarse_types(tmp_path: Path) -> None:
     micro = report["mentions"]["micro"]
     assert (micro["right"], micro["predicted"], micro["gold"]) == (2, 3, 3)
     assert report["baselines"] == {}
-    status, out, _ = run("evaluate", predicted, gold, "--coarse")
+    status, out, _ = run("evaluate", predicted, gold, "--coarse", "--html", tmp_path / "page.html")
     assert status == 0
-    assert "Stances" not in out
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "mentions_all_micro_f1" in page
+    for text in (out, page):
+        assert "Stances" not in text
+        assert "stances_micro_f1" not in text
     with pytest.raises(MawaqifError, match="give one of the two"):
         run("evaluate", predicted, gold, "--coarse", "--robustness")
 

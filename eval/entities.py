@@ -17,7 +17,7 @@ from mawaqif.eval.bootstrap import PRF, Counted, ratio_f1, ratio_prf
 from mawaqif.eval.pairs import Pair, iou, letter_words, touched
 from mawaqif.text import Span
 
-__all__ = ["EntityScores", "align", "carry", "ratio_f1", "same_entities", "score_entities"]
+__all__ = ["EntityScores", "align", "carry", "same_entities", "score_entities"]
 
 NEAR = 0.5
 """The least word overlap (intersection over union) at which two mentions that are not equal may stand for one."""

@@ -28,7 +28,7 @@ from mawaqif.eval.pairs import pair
 from mawaqif.eval.report import Report
 from mawaqif.labels import LabelSet
 
-__all__ = ["report_page", "write_report_page"]
+__all__ = ["report_page", "write_page"]
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 _SHADES = 6  # of the cells of a confusion matrix
@@ -49,19 +49,8 @@ class _Cell(NamedTuple):
     same: bool
 
 
-def write_report_page(
-    path: str | Path,
-    report: Report,
-    gold: Iterable[Article],
-    predicted: Iterable[Article],
-    labels: LabelSet,
-    *,
-    title: str = "mawaqif evaluation",
-    robustness: Mapping[str, Mapping[str, Difference]] | None = None,
-    mentions_only: bool = False,
-) -> None:
-    """Write the page of `report_page` to a file, whole or not at all."""
-    page = report_page(report, gold, predicted, labels, title=title, robustness=robustness, mentions_only=mentions_only)
+def write_page(page: str, path: str | Path) -> None:
+    """Write a page to a file, whole or not at all."""
     path = Path(path)
     beside = path.with_name(path.name + ".tmp")
     beside.write_text(page, encoding="utf-8")

@@ -101,13 +101,12 @@ def evaluate(
     drops = _robustness(articles, report, tagged, min_score) if robustness else None
     mentions_only = not any(article.entities for article in articles)
     if html:
-        from mawaqif.eval.page import write_report_page
+        from mawaqif.eval.page import report_page, write_page
 
         title = f"{Path(model).name} on {gold.name}"
         sides = articles, tagged.articles
-        write_report_page(
-            html, report, *sides, tagged.labels, title=title, robustness=drops, mentions_only=mentions_only
-        )
+        page = report_page(report, *sides, tagged.labels, title=title, robustness=drops, mentions_only=mentions_only)
+        write_page(page, html)
     if as_json:
         told = report.to_dict() | ({} if drops is None else {"robustness": plain(drops)})
         print(json.dumps(told, ensure_ascii=False, indent=2))
@@ -237,7 +236,7 @@ def calibrate(
     from mawaqif.eval.calibration import gold_classes
     from mawaqif.inference.tagger import load
     from mawaqif.jsonl import read_articles
-    from mawaqif.saved import open_model, store_setting
+    from mawaqif.saved import store_settings
 
     articles = sorted(read_articles(gold), key=lambda article: article.id)
     tagger = load(model)
@@ -247,8 +246,7 @@ def calibrate(
     tagger.scaling = replace(tagger.scaling, temperature=fit.temperature, none_bias=fit.none_bias)
     predicted = list(tagger.pipe([article.clean() for article in articles], min_score=0.02))
     min_score, f1 = best_min_score(articles, predicted)
-    for name, value in (("temperature", fit.temperature), ("none_bias", fit.none_bias), ("min_score", min_score)):
-        store_setting(open_model(model), name, value)
+    store_settings(tagger.saved, temperature=fit.temperature, none_bias=fit.none_bias, min_score=min_score)
     told = f"temperature {fit.temperature:.3f}, none_bias {fit.none_bias:+.3f}"
     print(f"{told}: NLL {fit.before:.4f} to {fit.after:.4f} on {fit.pairs} pairs")
     print(f"min_score {min_score:.2f}: stance F1 {f1:.3f} end to end")

@@ -7,14 +7,12 @@ mistakes: each of several models is trained without a part of the articles and t
 
 from __future__ import annotations
 
-from itertools import chain
 from pathlib import Path
 
 from mawaqif.eval import carry
 from mawaqif.inference.tagger import load
 from mawaqif.jsonl import write_articles
-from mawaqif.labels import LabelSet
-from mawaqif.train.examples import load_articles
+from mawaqif.train.examples import load_training
 from mawaqif.train.settings import FinetuneConfig, Fold
 
 NOISY = "noisy.jsonl"
@@ -35,8 +33,7 @@ def leave_out(config: FinetuneConfig, folds: int) -> list[FinetuneConfig]:
 
 def write_noisy(config: FinetuneConfig, parts: list[FinetuneConfig]) -> int:
     """Tags each left-out part with its trained model; returns how many articles `<output>/noisy.jsonl` now holds."""
-    labels = LabelSet.load(config.data.labels) if config.data.labels else LabelSet.default()
-    articles = list(chain.from_iterable(load_articles(path, labels, config.data.terms) for path in config.data.train))
+    articles = load_training(config.data.train, config.data.label_set(), config.data.terms)
     found = []
     for number, part in enumerate(parts):
         gold = articles[number :: len(parts)]

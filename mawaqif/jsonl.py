@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, TextIO, cast
+from typing import BinaryIO, TextIO, TypeVar, cast
 
 from mawaqif.article import Article, parse_object
 from mawaqif.errors import ArticleError, InputError
+
+T = TypeVar("T")
 
 __all__ = ["open_plain", "read_articles", "read_lines", "write_articles"]
 
@@ -55,24 +57,49 @@ def _read(
     on_error: Callable[[InputError], None] | None,
     text_only: bool,
 ) -> Iterator[Article]:
-    seen: set[str] = set()
     empty = True
-    for number, line in read_lines(path, name):
-        empty = False
+
+    def lines() -> Iterator[tuple[int, bytes]]:
+        nonlocal empty
+        for number, line in read_lines(path, name):
+            empty = False
+            yield number, line
+
+    def convert(line: bytes, number: int | None) -> Article:
+        return _article(line, f"{stem}:{number}", text_only)
+
+    yield from collect(lines(), convert, name, on_error)
+    if empty:
+        raise InputError("is empty; it must hold one JSON object a line", path=name)
+
+
+def collect(
+    given: Iterable[tuple[int | None, T]],
+    convert: Callable[[T, int | None], Article | None],
+    name: str,
+    on_error: Callable[[InputError], None] | None,
+) -> Iterator[Article]:
+    """The articles that `convert` makes of numbered records (and their numbers), without those for which it gives None.
+
+    What it raises about a record, and an id that came before, gets the file's name and the number as its line, and goes
+    to `on_error`, or is raised where that is None.
+    """
+    seen: set[str] = set()
+    for number, record in given:
         try:
-            article = _article(line, f"{stem}:{number}", text_only)
+            article = convert(record, number)
+            if article is None:
+                continue
             if article.id in seen:
                 raise ArticleError("came before in this file; give every article its own id", article_id=article.id)
         except InputError as error:
-            error.path, error.line = name, number
+            error.path, error.line = error.path or name, error.line or number
             if on_error is None:
                 raise
             on_error(error)
         else:
             seen.add(article.id)
             yield article
-    if empty:
-        raise InputError("is empty; it must hold one JSON object a line", path=name)
 
 
 def read_lines(path: str | Path | BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:

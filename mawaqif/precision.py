@@ -8,7 +8,7 @@ from pathlib import Path
 from mawaqif.eval import evaluate
 from mawaqif.inference.tagger import load
 from mawaqif.jsonl import read_articles
-from mawaqif.saved import PRECISIONS, Precision, open_model, store_setting
+from mawaqif.saved import PRECISIONS, Precision, open_model, store_settings
 
 MOST = 0.005  # that a headline score may fall
 
@@ -35,5 +35,5 @@ def choose_precision(model: Path, gold: Path) -> Choice:
             scores.setdefault(name, {})[precision] = interval.value
     lost = max(each["fp32"] - each["int8"] for each in scores.values())
     choice = Choice("fp32" if lost > MOST else "int8", scores)
-    store_setting(open_model(model), "precision", choice.precision)
+    store_settings(open_model(model), precision=choice.precision)
     return choice

@@ -118,10 +118,10 @@ def digests(directory: Path) -> dict[str, str]:
     return found
 
 
-def store_setting(saved: SavedModel, name: str, value: float | str) -> None:
-    """Writes one setting of the section `mawaqif` into the directory's config.json, beside and then into place."""
+def store_settings(saved: SavedModel, **settings: float | str) -> None:
+    """Writes settings of the section `mawaqif` into the directory's config.json, beside and then into place."""
     path = saved.directory / CONFIG
-    config = {**saved.config, "mawaqif": {**saved.settings, name: value}}
+    config = {**saved.config, "mawaqif": {**saved.settings, **settings}}
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     temporary.replace(path)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mawaqif.errors import ModelError
-from mawaqif.saved import CONFIG, LABELS, TOKENIZER, WEIGHTS, digests, open_model, store_setting, weight_index
+from mawaqif.saved import CONFIG, LABELS, TOKENIZER, WEIGHTS, digests, open_model, store_settings, weight_index
 
 FILES = (CONFIG, WEIGHTS, TOKENIZER, LABELS)
 
@@ -118,9 +118,9 @@ def test_weight_index_points_to_the_data(tiny_model: Path) -> None:
     assert {entry["dtype"] for entry in tensors.values()} == {"F16"}
 
 
-def test_store_setting_changes_one_setting(model: Path) -> None:
+def test_store_settings_changes_one_setting(model: Path) -> None:
     before = open_model(model)
-    store_setting(before, "min_score", 0.42)
+    store_settings(before, min_score=0.42)
     after = open_model(model)
     assert after.settings == {**before.settings, "min_score": 0.42}
     assert {**after.config, "mawaqif": None} == {**before.config, "mawaqif": None}

@@ -64,6 +64,11 @@ def load_articles(path: Path, labels: LabelSet, terms: Sequence[str] | None) -> 
     return articles
 
 
+def load_training(paths: Iterable[Path], labels: LabelSet, terms: Sequence[str] | None) -> list[Article]:
+    """The articles of all training files, in their order; raises as `load_articles` does."""
+    return [article for path in paths for article in load_articles(path, labels, terms)]
+
+
 def _check_labels(article: Article, labels: LabelSet, path: Path) -> None:
     known = {"type": labels.type_names, "stance": labels.stance_names, "voice": labels.voice_names}
     found = [

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from mawaqif.errors import ModelError
 from mawaqif.model import JointModel
 from mawaqif.saved import PRECISIONS, WEIGHTS, SavedModel, graph_paths, open_model, weight_index
-from mawaqif.train.quantise import quantise
+from mawaqif.train.quantise import quantise, refill
 
 OPSET = 20
 _SMALL = 256  # constants with fewer elements stay inside the graph
@@ -133,10 +133,8 @@ def _share_weights(model: Any, weights: dict[str, tuple[NDArray[np.float32], int
         if transposed:
             nodes.append(helper.make_node("Transpose", [cast], [constant.name], perm=[1, 0]))
     nodes += graph.node
-    for field, items in ((graph.initializer, kept), (graph.node, nodes)):
-        copies = list(items)
-        del field[:]
-        field.extend(copies)
+    refill(graph.initializer, kept)
+    refill(graph.node, nodes)
     del graph.value_info[:]
     for node in graph.node:  # stack traces of the exported Python code
         node.ClearField("doc_string")

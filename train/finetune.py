@@ -35,7 +35,15 @@ from mawaqif.train.adapters import add_adapters, merged
 from mawaqif.train.batching import Batches, Step
 from mawaqif.train.checkpoints import METRICS, Interrupt, interruptible, keep_metrics, same_run
 from mawaqif.train.encoders import load_encoder, take_heads
-from mawaqif.train.examples import Example, Sentence, load_articles, load_noisy, load_sentences, make_examples
+from mawaqif.train.examples import (
+    Example,
+    Sentence,
+    load_articles,
+    load_noisy,
+    load_sentences,
+    load_training,
+    make_examples,
+)
 from mawaqif.train.objective import loss_sums
 from mawaqif.train.processes import anywhere, meet, shared
 from mawaqif.train.scores import dev_scores
@@ -92,8 +100,8 @@ class Run:
 
 def setup(config: FinetuneConfig) -> Run:
     """Reads data and encoder and builds the model. Raises ConfigError or InputError before anything is trained."""
-    labels = LabelSet.load(config.data.labels) if config.data.labels else LabelSet.default()
-    articles = [a for path in config.data.train for a in load_articles(path, labels, config.data.terms)]
+    labels = config.data.label_set()
+    articles = load_training(config.data.train, labels, config.data.terms)
     if fold := config.data.fold:
         articles = [article for n, article in enumerate(articles) if n % fold.of != fold.number]
     if not articles:

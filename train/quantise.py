@@ -11,7 +11,7 @@ after LLM.int8() (Dettmers et al. 2022, https://arxiv.org/abs/2208.07339: a scal
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,9 +40,7 @@ def quantise(model: Any) -> Any:
         "int8.last": np.array([-1], np.int64),
         "int8.first": np.array([0], np.int64),
     }
-    nodes = [_copied(node) for node in nodes]
-    del graph.node[:]
-    graph.node.extend(nodes)
+    refill(graph.node, nodes)
     graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
     copy.opset_import.append(helper.make_opsetid("com.microsoft", 1))
     return copy
@@ -76,7 +74,7 @@ def _product(name: str, x: str, w: str, y: str) -> Iterator[Any]:
     yield node("Mul", [f"{name}.unscaled", f"{name}.row"], y)
 
 
-def _copied(node: Any) -> Any:
-    copy = type(node)()
-    copy.CopyFrom(node)
-    return copy
+def refill(field: Any, items: Sequence[Any]) -> None:
+    """Puts items in the place of all that a repeated field of a graph holds; they may be among it."""
+    del field[:]
+    field.extend(items)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from mawaqif.labels import LabelSet
 from mawaqif.train.config import Section
 
 
@@ -41,6 +42,10 @@ class Data(Section):
     ner: list[NerSet] = Field(default_factory=list)
     noisy: list[Path] = Field(default_factory=list)
     fold: Fold | None = None
+
+    def label_set(self) -> LabelSet:
+        """The labels of the run: those of its label file, else the shipped ones."""
+        return LabelSet.load(self.labels) if self.labels else LabelSet.default()
 
     @model_validator(mode="after")
     def _one_head_a_scheme(self) -> Data:

@@ -40,7 +40,7 @@ from mawaqif.data.formats.marks import (
     extended,
     extension,
     marks_of,
-    to_article,
+    of_record,
 )
 from mawaqif.data.formats.records import OnError, collect, dump, open_text, read_text
 from mawaqif.errors import ArticleError, InputError
@@ -86,14 +86,7 @@ def _article(task: Any, default_id: str, warn: Warn) -> Article:
     def tell(what: str) -> None:
         warn(f"article {article_id!r}: {what}")
 
-    try:
-        found = _marks(_result(task, tell), text, tell)
-    except ArticleError as error:
-        error.article_id = article_id
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ArticleError(f"its annotation cannot be read ({error!r})", article_id=article_id) from None
-    return to_article(text, found, id=article_id, base=base, written=marks_of(base) if base else None, warn=warn)
+    return of_record(lambda: _marks(_result(task, tell), text, tell), text, id=article_id, base=base, warn=warn)
 
 
 def _result(task: dict[str, Any], tell: Warn) -> list[dict[str, Any]]:

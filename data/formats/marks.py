@@ -168,6 +168,20 @@ def to_article(
     return _Merge(base, written, found, warn).article()
 
 
+def of_record(
+    read: Callable[[], Marks], text: str, *, id: str, base: Article | None, warn: Warn = lambda _: None
+) -> Article:
+    """`to_article` of the marks that `read` takes from a record, errors of the record as ArticleError."""
+    try:
+        found = read()
+    except ArticleError as error:
+        error.article_id = id
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ArticleError(f"its annotation cannot be read ({error!r})", article_id=id) from None
+    return to_article(text, found, id=id, base=base, written=marks_of(base) if base else None, warn=warn)
+
+
 def _same_marks(a: Marks, b: Marks) -> bool:
     def groups(marks: Marks) -> Counter[frozenset[Span]]:
         return Counter(frozenset(group) for group in marks.same)

@@ -32,7 +32,7 @@ from mawaqif.data.formats.marks import (
     extended,
     extension,
     marks_of,
-    to_article,
+    of_record,
 )
 from mawaqif.data.formats.records import OnError, collect, dump, open_text, records
 from mawaqif.errors import ArticleError
@@ -60,12 +60,7 @@ def read(path: str | Path, *, on_error: OnError = None, warn: Warn = lambda _: N
         if record.get("answer", "accept") != "accept":
             warn(f"article {article_id!r} was answered {record['answer']!r}: left out")
             return None
-        try:
-            found = _marks(record)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ArticleError(f"its annotation cannot be read ({error!r})", article_id=article_id) from None
-        written = marks_of(base) if base else None
-        return to_article(record["text"], found, id=article_id, base=base, written=written, warn=warn)
+        return of_record(lambda: _marks(record), record["text"], id=article_id, base=base, warn=warn)
 
     return collect(records(path), convert, path, on_error)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any, TextIO, cast
 
 from mawaqif.article import Article
 from mawaqif.errors import ArticleError, InputError, not_utf8
 from mawaqif.jsonl import BOM, GZIP, read_lines
+from mawaqif.jsonl import collect as collect_articles
 
 __all__ = ["OnError", "collect", "dump", "open_text", "read_text", "records"]
 
@@ -29,27 +31,19 @@ def collect(
     What it raises about a record gets the path and line and goes to `on_error`, or is raised where that is None. So
     does an article without text, or whose id came before.
     """
-    seen: set[str] = set()
     stem = Path(str(path).removesuffix(".gz")).stem
-    for count, (line, record) in enumerate(given, 1):
-        try:
-            if isinstance(record, InputError):
-                raise record
-            article = convert(record, f"{stem}:{line or count}")
-            if article is None:
-                continue
-            if not article.text.strip():
-                raise ArticleError("is empty; leave it out or give it a text", article_id=article.id, field="text")
-            if article.id in seen:
-                raise ArticleError("came before in this file; give every article its own id", article_id=article.id)
-        except InputError as error:
-            error.path, error.line = error.path or str(path), error.line or line
-            if on_error is None:
-                raise
-            on_error(error)
-        else:
-            seen.add(article.id)
-            yield article
+    numbers = count(1)
+
+    def checked(record: Any, line: int | None) -> Article | None:
+        number = next(numbers)
+        if isinstance(record, InputError):
+            raise record
+        article = convert(record, f"{stem}:{line or number}")
+        if article is not None and not article.text.strip():
+            raise ArticleError("is empty; leave it out or give it a text", article_id=article.id, field="text")
+        return article
+
+    return collect_articles(given, checked, str(path), on_error)
 
 
 def records(path: str | Path) -> Iterator[Record]:

@@ -11,7 +11,7 @@ from mawaqif.article import AUTHOR, Article
 from mawaqif.eval import evaluate, pair
 from mawaqif.eval.comparison import Difference
 from mawaqif.eval.errors import KINDS, find_errors
-from mawaqif.eval.page import report_page, write_report_page
+from mawaqif.eval.page import report_page, write_page
 from mawaqif.labels import LabelSet
 
 LABELS = LabelSet.default()
@@ -134,7 +134,7 @@ def test_robustness_and_a_file(sides, tmp_path):
     report = evaluate([sides[0]], [sides[1]], labels=LABELS, resamples=20)
     row = {"stances_micro_f1": Difference(0.5, 0.25, -0.25, -0.3, -0.2, 0.01)}
     path = tmp_path / "report.html"
-    write_report_page(path, report, [sides[0]], [sides[1]], LABELS, robustness={"tatweel": row})
+    write_page(report_page(report, [sides[0]], [sides[1]], LABELS, robustness={"tatweel": row}), path)
     text = path.read_text(encoding="utf-8")
     assert '<span class="ci down">-0.250</span>' in text
     assert list(tmp_path.iterdir()) == [path]

@@ -16,7 +16,7 @@ from mawaqif.encoding import encode, pad_pairs, pad_windows, pairs_of, special_i
 from mawaqif.errors import MawaqifError, ModelError
 from mawaqif.inference.engine import EngineName, OnnxEngine, TorchEngine, make_engine
 from mawaqif.inference.tagger import Tagger, load
-from mawaqif.saved import open_model, store_setting
+from mawaqif.saved import open_model, store_settings
 
 Alike = Callable[[Article, Article], None]
 
@@ -46,8 +46,7 @@ def test_temperature_and_evidence_shift_of_the_model_serve_both_engines(
 ) -> None:
     model = tmp_path / "model"
     shutil.copytree(tiny_onnx_model, model)
-    for name, value in (("temperature", 0.25), ("none_bias", 0.5), ("evidence_shift", 30.0)):
-        store_setting(open_model(model), name, value)
+    store_settings(open_model(model), temperature=0.25, none_bias=0.5, evidence_shift=30.0)
     first, second = (load(model, engine=name, threads=1) for name in ("onnx", "torch"))
     for a, b, plain in zip(
         first.pipe(gold_articles, min_score=0),

@@ -16,10 +16,11 @@ from threading import Lock
 from typing import Any
 
 from mawaqif.article import Article
+from mawaqif.data.names import name_from
 from mawaqif.errors import ArticleError, InputError
 from mawaqif.jsonl import read_articles, write_articles
 from mawaqif.labels import LabelSet
-from mawaqif.text import Span, strip_proclitics, words
+from mawaqif.text import Span, words
 
 __all__ = ["Annotation"]
 
@@ -143,7 +144,7 @@ class Annotation:
         """The name of an entity that was given none: its longest mention without proclitics."""
         spans = [(m["start"], m["end"]) for m in mentions if m["entity"] == entity_id]
         longest = max(spans, key=lambda span: span[1] - span[0])
-        return " ".join(strip_proclitics(article.surface(longest))[0].split())
+        return name_from(article.surface(longest))
 
 
 def _opening(text: str) -> str:

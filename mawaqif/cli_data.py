@@ -238,6 +238,38 @@ def sample(
 
 
 @app.command()
+def detach(
+    files: AnnotatedFiles,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Write here, JSON lines.")],
+) -> None:
+    """Write the annotation of articles without a word of their text, to publish it where the text may not be."""
+    from mawaqif.data.standoff import write_standoff
+
+    skipped = Skipped()
+    print(f"{write_standoff(_read_all(files, skipped), output)} articles")
+    skipped.exit()
+
+
+@app.command()
+def attach(
+    annotation: Annotated[Path, typer.Argument(metavar="ANNOTATION", help="What `mawaqif data detach` wrote.")],
+    texts: Annotated[list[Path], typer.Argument(metavar="TEXT…", help="The texts: .txt, .txt.xz or articles.")],
+    output: Output,
+) -> None:
+    """Put annotation back on its texts, for those who have them."""
+    from itertools import chain
+
+    from mawaqif.data.standoff import attach as run
+    from mawaqif.data.standoff import read_texts
+    from mawaqif.jsonl import write_articles
+
+    skipped = Skipped()
+    articles = run(annotation, chain.from_iterable(map(read_texts, texts)), skipped)
+    print(f"{write_articles(articles, output)} articles")
+    skipped.exit()
+
+
+@app.command()
 def annotate(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Articles in any format, annotated or not.")],
     output: Output,

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from mawaqif.article import AUTHOR, Article, Entity, Mention, Stance, parse_object
+from mawaqif.data.names import name_from
 from mawaqif.errors import ArticleError
-from mawaqif.text import strip_proclitics
 
 __all__ = [
     "COREFERENCE",
@@ -254,9 +254,7 @@ class _Merge:
             return mention.entity
         taken = {entity.id for entity in (*self.base.entities, *self.entities)}
         new = next(f"e{n}" for n in range(1, len(taken) + 2) if f"e{n}" not in taken)
-        surface = self.base.surface(mention)
-        name = " ".join(strip_proclitics(surface)[0].split()) or surface
-        self.entities.append(Entity(id=new, type=mention.type, name=name))
+        self.entities.append(Entity(id=new, type=mention.type, name=name_from(self.base.surface(mention))))
         self._name(mention, new)
         return new
 

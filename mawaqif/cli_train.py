@@ -50,6 +50,10 @@ def crossfit(
     config: Path,
     overrides: Overrides = None,
     folds: Annotated[int, typer.Option(min=2, help="How many models to train, each without its part.")] = 3,
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", "-m", help="Train none: tag with this one, which has seen no article of them."),
+    ] = None,
 ) -> None:
     """Find the entities of the training articles with models that have not seen them (needs `train` and `eval`).
 
@@ -63,11 +67,14 @@ def crossfit(
     from mawaqif.train.settings import FinetuneConfig
 
     settings = load_config(config, FinetuneConfig, overrides or [])
+    if model:
+        print(f"{write_noisy(settings, [model])} articles")
+        return
     parts = leave_out(settings, folds)
     for number, part in enumerate(parts, 1):
         _follow(finetune(part), f"model {number} of {folds}")
     if _is_main_process():
-        print(f"{write_noisy(settings, parts)} articles")
+        print(f"{write_noisy(settings, [part.output for part in parts])} articles")
 
 
 def _show_plan(settings: Any) -> None:

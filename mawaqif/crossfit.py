@@ -7,6 +7,7 @@ mistakes: each of several models is trained without a part of the articles and t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mawaqif.eval import carry
@@ -31,14 +32,18 @@ def leave_out(config: FinetuneConfig, folds: int) -> list[FinetuneConfig]:
     ]
 
 
-def write_noisy(config: FinetuneConfig, parts: list[FinetuneConfig]) -> int:
-    """Tags each left-out part with its trained model; returns how many articles `<output>/noisy.jsonl` now holds."""
+def write_noisy(config: FinetuneConfig, models: Sequence[Path]) -> int:
+    """Tags the n-th of every len(models) training articles with the n-th model, which has not seen them.
+
+    Returns how many articles `<output>/noisy.jsonl` now holds.
+    """
     articles = load_training(config.data.train, config.data.label_set(), config.data.terms)
     found = []
-    for number, part in enumerate(parts):
-        gold = articles[number :: len(parts)]
+    for number, model in enumerate(models):
+        gold = articles[number :: len(models)]
         # With every stance, however improbable: an entity counts here whether or not one is found for it.
-        tagger = load(part.output, engine="torch")
+        tagger = load(model, engine="torch")
         tagged = tagger.pipe([article.clean() for article in gold], min_score=0.0, evidence=False)
         found += [carry(a, b) for a, b in zip(gold, tagged, strict=True)]
-    return write_articles(found, Path(config.output) / NOISY)
+    config.output.mkdir(parents=True, exist_ok=True)
+    return write_articles(found, config.output / NOISY)

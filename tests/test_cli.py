@@ -351,6 +351,13 @@ def test_crossfit_finds_entities_that_training_then_uses(config: Path) -> None:
     assert status == 0, err
 
 
+def test_crossfit_with_a_model_that_is_there_trains_none(config: Path, tiny_model: Path) -> None:
+    status, out, err = run("crossfit", config, "--model", tiny_model)
+    assert (status, out) == (0, "2 articles\n"), err
+    output = Path(yaml.safe_load(config.read_text(encoding="utf-8"))["output"])
+    assert [path.name for path in output.iterdir()] == ["noisy.jsonl"]
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

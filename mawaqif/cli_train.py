@@ -52,7 +52,7 @@ def crossfit(
     folds: Annotated[int, typer.Option(min=2, help="How many models to train, each without its part.")] = 3,
     model: Annotated[
         Path | None,
-        typer.Option("--model", "-m", help="Train none: tag with this one, which has seen no article of them."),
+        typer.Option("--model", "-m", help="Train none: tag with this one, which has seen none of them."),
     ] = None,
 ) -> None:
     """Find the entities of the training articles with models that have not seen them (needs `train` and `eval`).

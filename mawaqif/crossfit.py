@@ -42,7 +42,7 @@ def write_noisy(config: FinetuneConfig, models: Sequence[Path]) -> int:
     for number, model in enumerate(models):
         gold = articles[number :: len(models)]
         # With every stance, however improbable: an entity counts here whether or not one is found for it.
-        tagger = load(model, engine="torch")
+        tagger = load(model)
         tagged = tagger.pipe([article.clean() for article in gold], min_score=0.0, evidence=False)
         found += [carry(a, b) for a, b in zip(gold, tagged, strict=True)]
     config.output.mkdir(parents=True, exist_ok=True)

@@ -104,7 +104,9 @@ def decode_mentions(emissions: Floats, encoded: Encoded, labels: LabelSet) -> li
     found: list[WordSpan] = []
     for word in np.flatnonzero(begins[path]).tolist():
         last, inside = word, int(path[word]) + 1
-        while last + 1 < len(path) and path[last + 1] == inside and encoded.sentence[last + 1] == encoded.sentence[word]:
+        while (
+            last + 1 < len(path) and path[last + 1] == inside and encoded.sentence[last + 1] == encoded.sentence[word]
+        ):
             last += 1
         found.append((word, last, tags[inside - 1][2:], float(scores[word : last + 1].mean())))
     return found

@@ -84,25 +84,35 @@ def export_onnx(directory: str | Path) -> list[Path]:
 def _rotary_operators(encoder: nn.Module) -> Iterator[None]:
     """While it lasts, an encoder with rotary positions applies them by the ONNX operator instead of seven others.
 
-    All encoders of transformers that have such positions call a function of this name beside their class. The operator
-    takes the halves of cosine and sine that differ: https://onnx.ai/onnx/operators/onnx__RotaryEmbedding.html.
+    Encoders of transformers with such positions call a function of this name beside their class. Where it does what the
+    operator does, the operator takes its place (https://onnx.ai/onnx/operators/onnx__RotaryEmbedding.html).
     """
-    module = sys.modules[type(encoder).__module__]
-    if not hasattr(module, "apply_rotary_pos_emb"):
-        yield
-        return
 
     def apply(q: Tensor, k: Tensor, cos: Tensor, sin: Tensor, unsqueeze_dim: int = 1) -> tuple[Tensor, Tensor]:
         half = cos.shape[-1] // 2
         cos, sin = (values[..., :half].expand(q.shape[0], -1, -1) for values in (cos, sin))
         return torch.onnx.ops.rotary_embedding(q, cos, sin), torch.onnx.ops.rotary_embedding(k, cos, sin)
 
-    before = module.apply_rotary_pos_emb
+    module = sys.modules[type(encoder).__module__]
+    before = getattr(module, "apply_rotary_pos_emb", None)
+    if before is None or not _alike(apply, before):
+        yield
+        return
     module.apply_rotary_pos_emb = apply  # type: ignore[attr-defined]
     try:
         yield
     finally:
         module.apply_rotary_pos_emb = before  # type: ignore[attr-defined]
+
+
+def _alike(apply: Any, other: Any) -> bool:
+    """Whether two functions turn queries [batch, heads, tokens, 8] and keys in the same way."""
+    q, k, angles = torch.randn(2, 3, 5, 8), torch.randn(2, 3, 5, 8), torch.randn(2, 5, 4)
+    cos, sin = (torch.cat([values, values], dim=-1) for values in (angles.cos(), angles.sin()))
+    try:
+        return all(map(torch.allclose, apply(q, k, cos, sin), other(q, k, cos, sin)))
+    except (TypeError, RuntimeError, ValueError):  # it takes other arguments, or other shapes
+        return False
 
 
 def _export(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], dynamic: dict[str, int]) -> Any:

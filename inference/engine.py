@@ -113,7 +113,7 @@ class TorchEngine:
         self._torch = torch
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         gpu = self._device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-        self.precision = precision or ("bf16" if gpu else "fp32")
+        self.precision: Precision = precision or ("bf16" if gpu else "fp32")
         self._model = JointModel.load(saved).to(self._device)
         if self.precision == "bf16":
             self._model.encoder.to(torch.bfloat16)

@@ -131,7 +131,7 @@ def _viterbi(logs: NDArray[np.float32], starts: Ints, allowed: Bools) -> Ints:
         through = score[: len(rows), None] + penalty
         back[rows] = through.argmax(axis=2)
         score[: len(rows)] = through.max(axis=2) + logs[rows]
-    before = back.tolist()
+    before: list[list[int]] = back.tolist()
     path = np.empty(len(logs), dtype=np.int64)
     for start, length, tag in zip(starts.tolist(), lengths.tolist(), score.argmax(axis=1).tolist(), strict=True):
         for word in range(start + length - 1, start, -1):
@@ -164,10 +164,10 @@ def merge_windows(
     for number, pairs, stance, voice, evidence in scored:
         stances, voices = scaling.stances(stance), softmax(voice)
         window = encoded.windows[number]
-        for (holder, target), *row in zip(pairs.pairs.tolist(), stances, voices, evidence, strict=True):
+        for (holder, target), score, tone, where in zip(pairs.pairs.tolist(), stances, voices, evidence, strict=True):
             key = pairs.entities[holder], pairs.entities[target]
-            if key not in best or row[0][0] < best[key].stance[0] - _ROUNDING:
-                best[key] = PairScore(*row, window)
+            if key not in best or score[0] < best[key].stance[0] - _ROUNDING:
+                best[key] = PairScore(score, tone, where, window)
     return best
 
 

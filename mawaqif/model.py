@@ -116,7 +116,8 @@ def _pick(values: Tensor, rows: Tensor) -> Tensor:
     """
     batch, heads, entities, size = values.shape
     tables = torch.arange(batch * heads, device=rows.device).view(batch, heads, 1)
-    return nn.functional.embedding(tables * entities + rows[:, None], values.reshape(-1, size))
+    picked: Tensor = nn.functional.embedding(tables * entities + rows[:, None], values.reshape(-1, size))
+    return picked
 
 
 class JointModel(nn.Module):

@@ -232,7 +232,7 @@ def measure(options: argparse.Namespace) -> Result:
 
 
 def peak_memory() -> float:
-    """MiB of resident memory. What getrusage says of a process begins with its parent's peak, so Linux is asked first."""
+    """MiB of resident memory. What getrusage says begins with the parent's peak, so Linux is asked first."""
     status = Path("/proc/self/status")
     if status.exists():
         (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))

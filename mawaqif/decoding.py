@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -131,12 +131,13 @@ def _viterbi(logs: NDArray[np.float32], starts: Ints, allowed: Bools) -> Ints:
         through = score[: len(rows), None] + penalty
         back[rows] = through.argmax(axis=2)
         score[: len(rows)] = through.max(axis=2) + logs[rows]
-    before: list[list[int]] = back.tolist()
+    before: Any = back.tolist()
     path = np.empty(len(logs), dtype=np.int64)
-    for start, length, tag in zip(starts.tolist(), lengths.tolist(), score.argmax(axis=1).tolist(), strict=True):
+    for start, length, last in zip(starts.tolist(), lengths.tolist(), score.argmax(axis=1).tolist(), strict=True):
+        tag = last
         for word in range(start + length - 1, start, -1):
             path[word] = tag
-            tag = before[word][tag]  # noqa: PLW2901
+            tag = before[word][tag]
         path[start] = tag
     return path
 

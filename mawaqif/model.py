@@ -98,7 +98,8 @@ class StanceHead(nn.Module):
         query = self.queries[n](pooled).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         key = self.keys[n](hidden).unflatten(-1, (self.heads, -1)).permute(0, 2, 3, 1)
         score: Tensor = query @ key / (self.width / self.heads) ** 0.5
-        return score + self.distance_bias[n](distance).permute(0, 3, 1, 2)
+        near: Tensor = self.distance_bias[n](distance).permute(0, 3, 1, 2)
+        return score + near
 
     def _entity(self, n: int, hidden: Tensor, mask: Tensor, evidence: Tensor, rows: Tensor) -> Tensor:
         """One end of each pair, pooled over its mentions by nearness to the evidence. Shape [batch, pairs, width]."""

@@ -3,9 +3,11 @@
 The input is cut into parts of PART records. What becomes of a part is one file in the directory `<output>.parts`, which
 is written beside and moved into place: it is there whole or not at all. A rerun leaves out as many parts of the input
 as there are files. When the input ends, the output is written from the parts in one go, moved into place, and the
-directory removed. So the output is the same to the last byte however often a run was killed, in every format.
+directory removed. So the output is the same to the last byte however often a run was killed, in every format. What the
+output was made from stays in a small file beside it, so that a rerun of a run that has ended does nothing.
 
     <output>.parts/run.json      the inputs, the model and the options; a run with others is refused
+    <output>.run               the same of a run that has ended, with size and time of the files it wrote
     <output>.parts/00000000.part   gzip of lines, one a record: `+` and the tagged article, or `-` and the reject
 """
 
@@ -31,12 +33,13 @@ from mawaqif.inference.outputs import Rows, replacing, write
 from mawaqif.inference.records import Item
 from mawaqif.labels import LabelSet
 
-__all__ = ["PART", "Pipe", "Run", "Step", "Work", "check_settings", "reject_line", "steps", "tag_items"]
+__all__ = ["PART", "Pipe", "Run", "Step", "Work", "check_settings", "finished", "reject_line", "steps", "tag_items"]
 
 PART = 256  # records: some seconds of work
 _GOOD, _BAD = b"+", b"-"
 _STATE = "run.json"
 
+Settings = dict[str, dict[str, Any]]
 Work = Callable[[Iterable[Sequence[Item]]], Iterator[list[bytes]]]
 """Maps parts of the input to their lines, in order: `tag_items` here or in other processes."""
 
@@ -145,7 +148,7 @@ def reject_line(error: InputError) -> bytes:
     return _line(error)[1:]
 
 
-def check_settings(before: dict[str, dict[str, Any]], now: dict[str, dict[str, Any]], place: str) -> None:
+def check_settings(before: Settings, now: Settings, place: str) -> None:
     """Raises ConfigError where the settings of a run that is to be taken up have changed. `place`: its directory."""
     now = json.loads(json.dumps(now))
     for section in {**before, **now}:
@@ -158,37 +161,86 @@ def check_settings(before: dict[str, dict[str, Any]], now: dict[str, dict[str, A
             )
 
 
+def finished(
+    output: Path,
+    settings: Settings,
+    *,
+    part: int = PART,
+    rows: Rows = "mentions",
+    html: Path | None = None,
+    rejects: Path | None = None,
+) -> int | None:
+    """How many records a run rejected that has ended and whose output is there as it left it; None if there is none.
+
+    The arguments are those of Run and `Run.finish`. A run that was killed after its last word is tidied up.
+    """
+    try:
+        told = json.loads(_receipt(output).read_text(encoding="utf-8"))
+        same = told["settings"] == _whole(settings, part) and told["files"] == _written(rows, output, html, rejects)
+    except (OSError, ValueError, KeyError, TypeError):  # of a file that was moved, or that is no receipt
+        return None
+    if not same:
+        return None
+    directory = _directory(output)
+    state = directory / _STATE
+    if state.exists() and json.loads(state.read_text(encoding="utf-8")) == told["settings"]:
+        state.unlink()
+    if directory.exists() and not state.exists():
+        _clear(directory)
+    return int(told["rejected"])
+
+
+def _whole(settings: Settings, part: int) -> Settings:
+    """The settings with those of the program itself, as they come back from a file."""
+    found: Settings = json.loads(json.dumps({**settings, "run": {"version": __version__, "part": part}}))
+    return found
+
+
+def _written(rows: Rows, *files: Path | None) -> list[Any]:
+    """What the rows are, and path, size and time of change of each file."""
+    found = [(file, file.stat()) if file else None for file in files]
+    return [rows, *([str(f[0].resolve()), f[1].st_size, f[1].st_mtime_ns] if f else None for f in found)]
+
+
+def _receipt(output: Path) -> Path:
+    return output.with_name(output.name + ".run")
+
+
+def _directory(output: Path) -> Path:
+    return output.with_name(output.name + ".parts")
+
+
+def _clear(directory: Path) -> None:
+    """Removes what was left by a run that had ended but for the removal."""
+    if directory.exists():
+        if not all(path.name.endswith((".part", ".tmp")) for path in directory.iterdir()):
+            raise ConfigError(f"{directory}: is needed for the run's parts; move it away")
+        shutil.rmtree(directory)
+
+
 class Run:
     """A run from inputs to the file `output` that can be taken up again.
 
-    `settings` is what the result depends on, as JSON values, in sections: name → key → value. Raises ConfigError
+    `settings` is what the result depends on, as JSON values, in sections: name → key → value. A run that has ended
+    begins again; ask `finished` first. Raises ConfigError
     where another run, with other settings, has begun to write this output. `fresh`: forget what a run before has done.
     """
 
-    def __init__(
-        self, output: Path, settings: dict[str, dict[str, Any]], *, part: int = PART, fresh: bool = False
-    ) -> None:
+    def __init__(self, output: Path, settings: Settings, *, part: int = PART, fresh: bool = False) -> None:
         self.output = output
-        self.directory = output.with_name(output.name + ".parts")
+        self.directory = _directory(output)
         self._part = part
-        settings = {**settings, "run": {"version": __version__, "part": part}}
+        self._settings = settings = _whole(settings, part)
         state = self.directory / _STATE
         if fresh:
             state.unlink(missing_ok=True)
         if state.exists():
             check_settings(json.loads(state.read_text(encoding="utf-8")), settings, str(self.directory))
         else:
-            self._clear()
+            _clear(self.directory)
             self.directory.mkdir()
             with replacing(state) as temporary:
                 temporary.write_text(json.dumps(settings, ensure_ascii=False, indent=1), encoding="utf-8")
-
-    def _clear(self) -> None:
-        """Removes what was left by a run that had ended but for the removal."""
-        if self.directory.exists():
-            if not all(path.name.endswith((".part", ".tmp")) for path in self.directory.iterdir()):
-                raise ConfigError(f"{self.directory}: is needed for the run's parts; move it away")
-            shutil.rmtree(self.directory)
 
     def tag(
         self, items: Iterable[Item], work: Work, position: Callable[[], int] = int, *, stop: bool = False
@@ -213,6 +265,8 @@ class Run:
         Returns how many records were rejected, by this session and those before.
         """
         bad = 0
+        receipt = _receipt(self.output)
+        receipt.unlink(missing_ok=True)
 
         def articles() -> Iterator[bytes]:
             return (line[1:] for line in self._lines() if _is_article(line))
@@ -227,6 +281,9 @@ class Run:
                     if out:
                         out.write(line[1:])
         write(articles(), self.output, labels, rows)
+        told = {"rejected": bad, "files": _written(rows, self.output, html, rejects), "settings": self._settings}
+        with replacing(receipt) as temporary:
+            temporary.write_text(json.dumps(told, ensure_ascii=False, indent=1), encoding="utf-8")
         (self.directory / _STATE).unlink()
         shutil.rmtree(self.directory)
         return bad

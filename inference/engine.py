@@ -22,6 +22,7 @@ class Engine(Protocol):
     """Runs the encoder with its mention head, and the stance head on the encoder's states."""
 
     name: str
+    precision: Precision
 
     def encode(self, ids: Ints, mask: Ints) -> tuple[Floats, Floats]:
         """ids, mask [batch, tokens] → hidden [batch, tokens, hidden], tag logits [batch, tokens, tags]."""
@@ -33,20 +34,22 @@ class Engine(Protocol):
 def make_engine(
     saved: SavedModel, name: EngineName = "auto", threads: int | None = None, precision: Precision | None = None
 ) -> Engine:
-    """The engine called `name`; auto: ONNX Runtime if the model has graphs, else PyTorch.
+    """The engine called `name`; auto: ONNX Runtime if the model has graphs, else PyTorch, which alone has bf16.
 
-    `threads`: processor threads, None for all. `precision` of the ONNX graphs, None for the model's own default.
-    Raises ModelError or MissingExtraError where it cannot run.
+    `threads`: processor threads, None for all. `precision`: None for the model's own default (ONNX Runtime), or for
+    bf16 on a GPU and fp32 elsewhere (PyTorch). Raises ModelError or MissingExtraError where it cannot run.
     """
-    graphs = saved.graphs(precision or saved.precision)
-    if name == "torch" or (name == "auto" and not graphs and precision is None):
-        return TorchEngine(saved, threads)
+    wanted = precision or saved.precision
+    graphs = saved.graphs(wanted)
+    if name == "torch" or (name == "auto" and (precision == "bf16" or not (graphs or precision))):
+        return TorchEngine(saved, threads, precision)
+    if precision == "bf16":
+        raise ModelError("ONNX graphs have fp32 and int8; for bf16 take PyTorch: --engine torch")
     if not graphs:
-        wanted = precision or saved.precision
         raise ModelError(
             f"{saved.directory}: has no ONNX graphs in {wanted}; make them with: mawaqif export {saved.directory}"
         )
-    return OnnxEngine(saved, graphs, threads)
+    return OnnxEngine(saved, graphs, wanted, threads)
 
 
 class OnnxEngine:
@@ -54,9 +57,12 @@ class OnnxEngine:
 
     name = "onnx"
 
-    def __init__(self, saved: SavedModel, graphs: tuple[Path, Path], threads: int | None = None) -> None:
+    def __init__(
+        self, saved: SavedModel, graphs: tuple[Path, Path], precision: Precision, threads: int | None = None
+    ) -> None:
         import onnxruntime
 
+        self.precision = precision
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         if threads:
@@ -87,11 +93,17 @@ class OnnxEngine:
 
 
 class TorchEngine:
-    """PyTorch, on the GPU if there is one."""
+    """PyTorch, on the GPU if there is one.
+
+    In bf16 the encoder, where nearly all of the time goes, has 16-bit weights and activations; the heads read its
+    states in fp32, since evidence logits that differ by little would be equal in 8 bits of mantissa.
+    """
 
     name = "torch"
 
-    def __init__(self, saved: SavedModel, threads: int | None = None) -> None:
+    def __init__(self, saved: SavedModel, threads: int | None = None, precision: Precision | None = None) -> None:
+        if precision == "int8":
+            raise ModelError("PyTorch has fp32 and bf16; for int8 take ONNX Runtime: --engine onnx")
         torch = require("torch", "train")
         require("transformers", "train")
         from mawaqif.model import JointModel
@@ -100,7 +112,11 @@ class TorchEngine:
             torch.set_num_threads(threads)
         self._torch = torch
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        gpu = self._device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        self.precision: Precision = precision or ("bf16" if gpu else "fp32")
         self._model = JointModel.load(saved).to(self._device)
+        if self.precision == "bf16":
+            self._model.encoder.to(torch.bfloat16)
 
     def _run(self, call: Any, *arrays: np.ndarray[Any, Any]) -> Any:
         with self._torch.inference_mode():

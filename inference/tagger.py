@@ -27,8 +27,8 @@ from mawaqif.saved import CONFIG, EMBEDDED, TOKENIZER, Precision, SavedModel, op
 _HUB_SECONDS = 5.0  # to answer
 _LEAST_TOKENS = 8  # in a window, with [CLS] and [SEP]
 _BATCH = 32  # articles
-_TOKENS_A_BATCH = 4096
-_SCORES_A_BATCH = 1_000_000  # entity pairs times tokens
+_TOKENS_A_BATCH = 1024  # more, and a layer's activations do not fit the processor's cache
+_SCORES_A_BATCH = 250_000  # entity pairs times tokens
 
 
 def load(
@@ -41,8 +41,8 @@ def load(
     """A tagger with the embedded model, a model directory, or a model on the Hugging Face hub.
 
     engine: auto (ONNX Runtime if the model has ONNX graphs, else PyTorch), onnx or torch. threads: processor threads,
-    None for all. precision: fp32 or int8 (ONNX Runtime only), None for the model's default. Raises ModelError that says
-    what is missing, or MissingExtraError.
+    None for all. precision: fp32, int8 (ONNX Runtime only) or bf16 (PyTorch only, and its default on a GPU); None for
+    the model's default. Raises ModelError that says what is missing, or MissingExtraError.
     """
     saved = open_model(_find(model))
     return Tagger(saved, make_engine(saved, engine, threads, precision))

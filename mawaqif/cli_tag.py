@@ -83,7 +83,7 @@ def tag(
     work = _work(make, tagger, workers, min_score)
     stop = on_error == "stop"
     if path and (path.is_file() or not path.exists()):
-        settings = _settings(tagger, min_score, columns, precision or tagger.saved.precision)
+        settings = _settings(tagger, min_score, columns, tagger.engine.precision)
         _to_file(given, work, path, settings, tagger.labels, rows, html, rejects, skipped, stop=stop)
     else:
         try:
@@ -130,12 +130,18 @@ def _to_file(
     stop: bool,
 ) -> None:
     """Tags into parts beside the output, going on where an earlier run stopped, and writes the files from them."""
-    from mawaqif.inference.batch import Run
+    from mawaqif.inference.batch import Run, finished
     from mawaqif.inference.files import STDIN
     from mawaqif.inference.progress import follow
 
-    # Standard input cannot be read again from where it was: such a run starts over.
-    run = Run(output, {**settings, "input": given.fingerprints()}, fresh=STDIN in given.paths)
+    fresh = STDIN in given.paths  # which cannot be read again from where it was: such a run starts over
+    settings = {**settings, "input": given.fingerprints()}
+    rejected = None if fresh else finished(output, settings, rows=rows, html=html, rejects=rejects)
+    if rejected is not None:
+        errors.print(f"{output}: is whole, from this input, model and options; delete it to tag again")
+        skipped.any |= rejected > 0
+        return
+    run = Run(output, settings, fresh=fresh)
     with _resumable():
         for step in follow(run.tag(given, work, lambda: given.position, stop=stop), given.size, errors):
             for error in step.errors:

@@ -15,7 +15,10 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 ModelOption = Annotated[str | None, typer.Option("--model", "-m", help="Model directory or hub id; default: embedded.")]
 EngineOption = Annotated[Literal["auto", "onnx", "torch"], typer.Option(help="What runs the model.")]
 PrecisionOption = Annotated[
-    Literal["fp32", "int8"] | None, typer.Option(help="Of the ONNX graphs; default: the model's own.")
+    Literal["fp32", "int8", "bf16"] | None,
+    typer.Option(
+        help="int8: ONNX Runtime; bf16: PyTorch. Default: the model's own; PyTorch: bf16 on a GPU, else fp32."
+    ),
 ]
 ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Processor threads; default: all.")]
 MinScoreOption = Annotated[float | None, typer.Option(min=0, max=1, help="Least probability of a stance.")]

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from mawaqif.article import Stance
@@ -80,7 +82,11 @@ def stitch(encoded: Encoded, windows: Sequence[Floats]) -> Floats:
 
 def transitions(labels: LabelSet) -> Bools:
     """Which BIO tag may follow which [tags, tags]: I-X only after B-X or I-X."""
-    tags = labels.bio_tags
+    return _transitions(tuple(labels.bio_tags))
+
+
+@cache
+def _transitions(tags: tuple[str, ...]) -> Bools:
     return np.array([[not b.startswith("I-") or a[2:] == b[2:] for b in tags] for a in tags])
 
 
@@ -91,41 +97,52 @@ def decode_mentions(emissions: Floats, encoded: Encoded, labels: LabelSet) -> li
     """
     tags = labels.bio_tags
     logs = np.log(softmax(emissions) + 1e-12)
-    penalty = np.where(transitions(labels), 0.0, -np.inf)
-    opening = np.where([t.startswith("I-") for t in tags], -np.inf, 0.0)
-    path = np.empty(len(logs), dtype=np.int64)
-    edges = np.flatnonzero(np.diff(encoded.sentence, prepend=-1, append=-1))
-    for start, end in pairwise(edges):
-        path[start:end] = _viterbi(logs[start:end], penalty, opening)
+    starts = np.flatnonzero(np.diff(encoded.sentence, prepend=-1))
+    path = _viterbi(logs, starts, transitions(labels))
+    scores = np.exp(logs[np.arange(len(path)), path])
+    begins = np.array([tag.startswith("B-") for tag in tags])
     found: list[WordSpan] = []
-    for word in np.flatnonzero([tags[t].startswith("B-") for t in path]):
-        last = int(word)
+    for word in np.flatnonzero(begins[path]).tolist():
+        last, inside = word, int(path[word]) + 1
         while (
-            last + 1 < len(path)
-            and path[last + 1] == path[word] + 1
-            and encoded.sentence[last + 1] == encoded.sentence[word]
+            last + 1 < len(path) and path[last + 1] == inside and encoded.sentence[last + 1] == encoded.sentence[word]
         ):
             last += 1
-        rows = np.arange(word, last + 1)
-        found.append((int(word), last, tags[path[word]][2:], float(np.exp(logs[rows, path[rows]]).mean())))
+        found.append((word, last, tags[inside - 1][2:], float(scores[word : last + 1].mean())))
     return found
 
 
-def _viterbi(logs: NDArray[np.float32], penalty: NDArray[np.float64], opening: NDArray[np.float64]) -> Ints:
-    score = logs[0] + opening
+def _viterbi(logs: NDArray[np.float32], starts: Ints, allowed: Bools) -> Ints:
+    """The best path [words] through log probabilities [words, tags]; a sequence begins at each of `starts`.
+
+    The sequences go forward together, the longest first, so that those still going are always the first ones.
+    """
+    if not len(starts):
+        return np.zeros(0, dtype=np.int64)
+    penalty = np.where(allowed, 0.0, -np.inf).T.copy()  # [to, from]
+    lengths = np.diff(starts, append=len(logs))
+    order = np.argsort(-lengths, kind="stable")
+    starts, lengths = starts[order], lengths[order]
+    going = np.searchsorted(-lengths, -np.arange(lengths[0]))  # sequences longer than each step
+    score = logs[starts] + penalty[:, 0]  # as after O
     back = np.empty(logs.shape, dtype=np.int64)
-    for step in range(1, len(logs)):
-        through = score[:, None] + penalty
-        back[step] = through.argmax(axis=0)
-        score = through.max(axis=0) + logs[step]
-    path = [int(score.argmax())]
-    for step in range(len(logs) - 1, 0, -1):
-        path.append(int(back[step][path[-1]]))
-    return np.array(path[::-1])
+    for step in range(1, int(lengths[0])):
+        rows = starts[: going[step]] + step
+        through = score[: len(rows), None] + penalty
+        back[rows] = through.argmax(axis=2)
+        score[: len(rows)] = through.max(axis=2) + logs[rows]
+    before: Any = back.tolist()
+    path = np.empty(len(logs), dtype=np.int64)
+    for start, length, last in zip(starts.tolist(), lengths.tolist(), score.argmax(axis=1).tolist(), strict=True):
+        tag = last
+        for word in range(start + length - 1, start, -1):
+            path[word] = tag
+            tag = before[word][tag]
+        path[start] = tag
+    return path
 
 
-@dataclass(frozen=True)
-class PairScore:
+class PairScore(NamedTuple):
     """The model's view of one ordered pair: probabilities [1 + stances] and [voices], and evidence logits [tokens]."""
 
     stance: Floats
@@ -147,10 +164,11 @@ def merge_windows(
     best: dict[tuple[str, str], PairScore] = {}
     for number, pairs, stance, voice, evidence in scored:
         stances, voices = scaling.stances(stance), softmax(voice)
-        for row, (holder, target) in enumerate(pairs.pairs):
+        window = encoded.windows[number]
+        for (holder, target), score, tone, where in zip(pairs.pairs.tolist(), stances, voices, evidence, strict=True):
             key = pairs.entities[holder], pairs.entities[target]
-            if key not in best or stances[row, 0] < best[key].stance[0] - _ROUNDING:
-                best[key] = PairScore(stances[row], voices[row], evidence[row], encoded.windows[number])
+            if key not in best or score[0] < best[key].stance[0] - _ROUNDING:
+                best[key] = PairScore(score, tone, where, window)
     return best
 
 
@@ -166,10 +184,12 @@ def decide(
 
     evidence: whether to look for it; evidence_shift: see Scaling.
     """
+    if not scores:
+        return []
     found, shift = [], np.float32(evidence_shift)
-    for (holder, target), score in scores.items():
-        label = int(score.stance[1:].argmax())
-        probability = float(score.stance[1 + label])
+    stances = np.stack([score.stance[1:] for score in scores.values()])
+    likeliest = zip(stances.argmax(axis=1).tolist(), stances.max(axis=1).tolist(), strict=True)
+    for ((holder, target), score), (label, probability) in zip(scores.items(), likeliest, strict=True):
         if probability < min_score:
             continue
         found.append(
@@ -202,14 +222,16 @@ def evidence_span(encoded: Encoded, window: Span, logits: Floats) -> Span | None
     by_word = np.bincount(numbers, weights=logits[1 : end - start + 1][inside]) / np.maximum(counts, 1)
     # A word that has no token can lie within a span but not at its ends.
     sentence = encoded.sentence[first : first + len(counts)]
-    total = np.concatenate([[0.0], np.cumsum(by_word)])
+    total = np.cumsum(by_word)
+    longest = min(MAX_EVIDENCE_WORDS, len(counts))
+    ends = np.concatenate([np.where(counts > 0, total, -np.inf), np.full(longest - 1, -np.inf)])
+    starts = np.where(counts > 0, np.concatenate([[0.0], total[:-1]]), np.inf)
+    room = np.searchsorted(sentence, sentence, side="right") - np.arange(len(counts))  # words to the sentence's end
+    sums = sliding_window_view(ends, len(counts)) - starts  # [length - 1, first word]
+    sums[np.arange(longest)[:, None] >= room] = -np.inf
+    at = (sums >= sums.max(axis=1, keepdims=True) - _ROUNDING).argmax(axis=1)  # the best of each length
     best, span = -np.inf, (0, 0)
-    for length in range(1, min(MAX_EVIDENCE_WORDS, len(counts)) + 1):
-        sums = total[length:] - total[:-length]
-        left, right = slice(0, len(sums)), slice(length - 1, None)
-        allowed = (sentence[left] == sentence[right]) & (counts[left] > 0) & (counts[right] > 0)
-        sums = np.where(allowed, sums, -np.inf)
-        at = int((sums >= sums.max() - _ROUNDING).argmax())
-        if sums[at] > best + _ROUNDING:
-            best, span = float(sums[at]), (at, at + length - 1)
+    for length, (place, strength) in enumerate(zip(at.tolist(), sums[np.arange(longest), at].tolist(), strict=True)):
+        if strength > best + _ROUNDING:
+            best, span = strength, (place, place + length)
     return encoded.words[first + span[0]][0], encoded.words[first + span[1]][1]

@@ -33,6 +33,8 @@ from mawaqif.errors import ModelError
 from mawaqif.labels import LabelSet
 from mawaqif.saved import CONFIG, LABELS, PRECISIONS, TOKENIZER, WEIGHTS, SavedModel, graph_paths
 
+_NEVER = -1e4  # added to the score of what must not be attended to
+
 
 class StanceHead(nn.Module):
     """Scores ordered pairs of entities over one window's hidden states (see the module's docstring).
@@ -76,37 +78,46 @@ class StanceHead(nn.Module):
         mask = entity_mask.to(hidden.dtype)
         pooled = mask @ hidden / mask.sum(-1, keepdim=True).clamp(min=1) + self.type_embedding(types)
         holder, target = pairs[..., 0], pairs[..., 1]
-        scores = self._side(0, pooled, hidden, distance, holder) + self._side(1, pooled, hidden, distance, target)
-        scores = scores.masked_fill(token_mask[:, None, :, None] == 0, -1e4)  # [batch, pairs, tokens, heads]
-        attention = scores.softmax(dim=2)
-        split = self.context(hidden).unflatten(-1, (self.heads, -1))
-        context = torch.einsum("bpth,bthw->bphw", attention, split).flatten(-2)
-        evidence = scores[..., 0]
-        ends = [self._entity(n, hidden, mask, evidence, rows) for n, rows in enumerate((holder, target))]
-        globals_ = [self.pooled[n](_rows(pooled, rows)) for n, rows in enumerate((holder, target))]
-        a, b = ends[0] + globals_[0], ends[1] + globals_[1]
+        # Of any two entities: what can be computed of one alone is, and then picked for each pair.
+        padding = _NEVER * (token_mask == 0)[:, None, None]
+        scores = _pick(self._side(0, pooled, hidden, distance) + padding, holder)
+        scores = scores + _pick(self._side(1, pooled, hidden, distance), target)  # [batch, heads, pairs, tokens]
+        attention = scores.softmax(dim=-1)
+        split = self.context(hidden).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        context = (attention @ split).transpose(1, 2).flatten(-2)
+        evidence = scores[:, 0]
+        a, b = (
+            self._entity(n, hidden, mask, evidence, rows) + _pick(self.pooled[n](pooled)[:, None], rows)[:, 0]
+            for n, rows in enumerate((holder, target))
+        )
         features = self.mlp(self.dropout(torch.cat([a, b, context, a * b + context * (a - b)], dim=-1)))
         return self.stance(features), self.voice(features), evidence + self.evidence_bias
 
-    def _side(self, n: int, pooled: Tensor, hidden: Tensor, distance: Tensor, rows: Tensor) -> Tensor:
-        """How well each token answers one end of each pair. Shape [batch, pairs, tokens, heads]."""
-        query = self.queries[n](pooled).unflatten(-1, (self.heads, -1))
-        key = self.keys[n](hidden).unflatten(-1, (self.heads, -1))
-        score = torch.einsum("behw,bthw->beth", query, key) / (self.width / self.heads) ** 0.5
-        score = score + self.distance_bias[n](distance)
-        return _rows(score.flatten(2), rows).view(*rows.shape, *score.shape[2:])
+    def _side(self, n: int, pooled: Tensor, hidden: Tensor, distance: Tensor) -> Tensor:
+        """How well each token answers each entity as one end of a pair. Shape [batch, heads, entities, tokens]."""
+        query = self.queries[n](pooled).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        key = self.keys[n](hidden).unflatten(-1, (self.heads, -1)).permute(0, 2, 3, 1)
+        score: Tensor = query @ key / (self.width / self.heads) ** 0.5
+        near: Tensor = self.distance_bias[n](distance).permute(0, 3, 1, 2)
+        return score + near
 
     def _entity(self, n: int, hidden: Tensor, mask: Tensor, evidence: Tensor, rows: Tensor) -> Tensor:
         """One end of each pair, pooled over its mentions by nearness to the evidence. Shape [batch, pairs, width]."""
-        own = _rows(mask, rows)
-        weights = evidence.masked_fill(own == 0, -1e4).softmax(dim=-1)
+        elsewhere = _NEVER * (1 - mask)
+        weights = (evidence + _pick(elsewhere[:, None], rows)[:, 0]).softmax(dim=-1)
         projected: Tensor = self.entity[n](hidden)
         return weights @ projected
 
 
-def _rows(values: Tensor, rows: Tensor) -> Tensor:
-    """Picks rows [batch, pairs] of values [batch, entities, size]. Shape [batch, pairs, size]."""
-    return values.gather(1, rows[..., None].expand(-1, -1, values.shape[-1]))
+def _pick(values: Tensor, rows: Tensor) -> Tensor:
+    """Picks rows [batch, pairs] of values [batch, heads, entities, size]. Shape [batch, heads, pairs, size].
+
+    As an embedding looks up its table: one copy a row, where `gather` would read an index for every number.
+    """
+    batch, heads, entities, size = values.shape
+    tables = torch.arange(batch * heads, device=rows.device).view(batch, heads, 1)
+    picked: Tensor = nn.functional.embedding(tables * entities + rows[:, None], values.reshape(-1, size))
+    return picked
 
 
 class JointModel(nn.Module):
@@ -134,6 +145,7 @@ class JointModel(nn.Module):
     def encode(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """ids, mask [batch, tokens] → hidden states [batch, tokens, hidden], mention logits [batch, tokens, tags]."""
         hidden: Tensor = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+        hidden = hidden.to(self.mentions.weight.dtype)  # the encoder may run in bf16
         return hidden, self.mentions(hidden)
 
     def forward(self, batch: dict[str, Tensor], sentences: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:

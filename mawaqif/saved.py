@@ -33,8 +33,8 @@ CONFIG, WEIGHTS, TOKENIZER, LABELS, CARD = (
     "README.md",
 )
 ENCODER_GRAPH, STANCE_GRAPH = "encoder.onnx", "stances.onnx"
-Precision = Literal["fp32", "int8"]
-PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
+Precision = Literal["fp32", "int8", "bf16"]
+PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")  # of the ONNX graphs; bf16 is PyTorch's
 EMBEDDED = Path(str(files("mawaqif.models"))) / "default"
 
 

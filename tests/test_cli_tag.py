@@ -153,6 +153,9 @@ def test_a_killed_run_ends_with_every_article_once(tiny_onnx_model: Path, news: 
         found = [json.loads(article.to_json())["n"] for article in read_tagged(output)]
         assert found == [n for n in range(600) if n not in (100, 500)]
     assert not list(news.parent.glob("*.parts")) + list(news.parent.glob(".*"))
+    again = mawaqif(*command, kill_at=1)  # at the first file that it would write
+    assert again.returncode == 1
+    assert f"{output}: is whole" in again.stderr.decode()
 
 
 def read_tagged(path: Path) -> list[Article]:

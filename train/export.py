@@ -12,7 +12,10 @@ of the batch; one scale for the batch, as ONNX Runtime's own dynamic quantisatio
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,7 @@ from mawaqif.model import JointModel
 from mawaqif.saved import PRECISIONS, WEIGHTS, SavedModel, graph_paths, open_model, weight_index
 from mawaqif.train.quantise import quantise, refill
 
-OPSET = 20
+OPSET = 23  # the first with Attention and RotaryEmbedding
 _SMALL = 256  # constants with fewer elements stay inside the graph
 
 
@@ -50,7 +53,7 @@ def export_onnx(directory: str | Path) -> list[Path]:
     """
     saved = open_model(directory)
     model = JointModel.load(saved)
-    model.encoder.set_attn_implementation("eager")  # PyTorch's fused attention exports a guard against NaN per layer
+    model.encoder.set_attn_implementation("sdpa")  # becomes one Attention operator a layer
     batch, tokens, entities, pairs = 2, 24, 5, 7
     ids = torch.randint(5, 100, (batch, tokens))
     mask = torch.ones_like(ids)
@@ -61,7 +64,8 @@ def export_onnx(directory: str | Path) -> list[Path]:
     distance = torch.zeros(batch, entities, tokens, dtype=torch.int64)
     rows = torch.randint(0, entities, (batch, pairs, 2))
     weights = _saved_weights(saved)
-    encoder = _export(_Encode(model), {"ids": ids, "mask": mask}, ["hidden", "tags"], {"ids": 2, "mask": 2})
+    with _rotary_operators(model.encoder):
+        encoder = _export(_Encode(model), {"ids": ids, "mask": mask}, ["hidden", "tags"], {"ids": 2, "mask": 2})
     inputs = {"hidden": hidden, "token_mask": mask, "entity_mask": entity_mask}
     inputs |= {"types": types, "distance": distance, "pairs": rows}
     dynamic = {name: 3 if name in {"entity_mask", "distance"} else 2 for name in inputs}
@@ -74,6 +78,41 @@ def export_onnx(directory: str | Path) -> list[Path]:
             onnx.save_model(quantise(graph) if precision == "int8" else graph, str(path))
             paths.append(path)
     return paths
+
+
+@contextmanager
+def _rotary_operators(encoder: nn.Module) -> Iterator[None]:
+    """While it lasts, an encoder with rotary positions applies them by the ONNX operator instead of seven others.
+
+    Encoders of transformers with such positions call a function of this name beside their class. Where it does what the
+    operator does, the operator takes its place (https://onnx.ai/onnx/operators/onnx__RotaryEmbedding.html).
+    """
+
+    def apply(q: Tensor, k: Tensor, cos: Tensor, sin: Tensor, unsqueeze_dim: int = 1) -> tuple[Tensor, Tensor]:
+        half = cos.shape[-1] // 2
+        cos, sin = (values[..., :half].expand(q.shape[0], -1, -1) for values in (cos, sin))
+        return torch.onnx.ops.rotary_embedding(q, cos, sin), torch.onnx.ops.rotary_embedding(k, cos, sin)
+
+    module = sys.modules[type(encoder).__module__]
+    before = getattr(module, "apply_rotary_pos_emb", None)
+    if before is None or not _alike(apply, before):
+        yield
+        return
+    module.apply_rotary_pos_emb = apply  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        module.apply_rotary_pos_emb = before  # type: ignore[attr-defined]
+
+
+def _alike(apply: Any, other: Any) -> bool:
+    """Whether two functions turn queries [batch, heads, tokens, 8] and keys in the same way."""
+    q, k, angles = torch.randn(2, 3, 5, 8), torch.randn(2, 3, 5, 8), torch.randn(2, 5, 4)
+    cos, sin = (torch.cat([values, values], dim=-1) for values in (angles.cos(), angles.sin()))
+    try:
+        return all(map(torch.allclose, apply(q, k, cos, sin), other(q, k, cos, sin)))
+    except (TypeError, RuntimeError, ValueError):  # it takes other arguments, or other shapes
+        return False
 
 
 def _export(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], dynamic: dict[str, int]) -> Any:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from mawaqif.article import Article
 from mawaqif.errors import ConfigError, InputError
-from mawaqif.inference.batch import Run, steps, tag_items
+from mawaqif.inference.batch import Run, finished, steps, tag_items
 from mawaqif.inference.files import Inputs
 from mawaqif.inference.workers import here
 from mawaqif.labels import LabelSet
@@ -57,6 +57,8 @@ def news(path: Path, good: Iterable[bool]) -> Path:
 
 
 def run(source: Path, output: Path, tagger: Fake, part: int, rejects: Path | None = None, **options: Any) -> int:
+    if (rejected := finished(output, SETTINGS, part=part, rows="stances", rejects=rejects)) is not None:
+        return rejected
     made = Run(output, SETTINGS, part=part)
     for _ in made.tag(Inputs([str(source)]), partial(here, tagger=tagger), **options):
         pass
@@ -123,7 +125,10 @@ def test_crashes_leave_no_trace(
     assert output.read_bytes() == expected.read_bytes()
     assert rejects.read_bytes() == (folder / "whole" / "rejects").read_bytes()
     left = {path.name for path in folder.iterdir()}
-    assert left == {"news.jsonl", "rejects", "whole", name}
+    assert left == {"news.jsonl", "rejects", "whole", name, f"{name}.run"}
+    again = Fake()
+    assert run(source, output, again, part, rejects) == bad
+    assert again.seen == 0
 
 
 def test_every_article_once_and_in_order(tmp_path: Path) -> None:
@@ -141,6 +146,43 @@ def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
     tagger = Fake()
     assert run(source, tmp_path / "out.jsonl", tagger, 4) == 0
     assert tagger.seen == 12
+
+
+@pytest.mark.parametrize("change", ["settings", "part", "rows", "output", "rejects", "no output", "page", "damage"])
+def test_what_is_no_longer_so_is_done_again(tmp_path: Path, change: str) -> None:
+    source, output, rejects = news(tmp_path / "n.jsonl", [True, False]), tmp_path / "o.jsonl", tmp_path / "rejects"
+    assert run(source, output, Fake(), 2, rejects) == 1
+    whole = output.read_bytes()
+    if change in ("output", "rejects"):
+        with {"output": output, "rejects": rejects}[change].open("ab") as file:
+            file.write(b"{}\n")
+    elif change == "no output":
+        output.unlink()
+    elif change == "damage":
+        (tmp_path / "o.jsonl.run").write_text("[]", encoding="utf-8")
+    settings = {**SETTINGS, "more": {"a": 1}} if change == "settings" else SETTINGS
+    found = finished(
+        output,
+        settings,
+        part=3 if change == "part" else 2,
+        rows="mentions" if change == "rows" else "stances",
+        html=tmp_path / "page.html" if change == "page" else None,
+        rejects=rejects,
+    )
+    assert found is None
+    tagger = Fake()
+    if change in ("output", "rejects", "no output", "damage"):
+        assert run(source, output, tagger, 2, rejects) == 1
+        assert tagger.seen == 1
+        assert output.read_bytes() == whole
+
+
+def test_a_run_that_has_ended_leaves_another_alone(tmp_path: Path) -> None:
+    source, output = news(tmp_path / "n.jsonl", [True]), tmp_path / "o.jsonl"
+    run(source, output, Fake(), 2)
+    Run(output, {**SETTINGS, "more": {"a": 1}}, part=2)
+    assert finished(output, SETTINGS, part=2, rows="stances") == 0
+    assert (tmp_path / "o.jsonl.parts" / "run.json").exists()
 
 
 def test_a_fresh_run_forgets_the_one_before(tmp_path: Path) -> None:

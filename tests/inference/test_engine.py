@@ -94,6 +94,38 @@ def test_padding_changes_no_number(onnx: Tagger, torch: Tagger, gold_articles: l
             assert_allclose(evidence[row, :count, :tokens], outputs[2][0, :count], atol=1e-3)
 
 
+def test_bf16_is_near_fp32(tiny_onnx_model: Path, torch: Tagger, gold_articles: list[Article]) -> None:
+    """Logits within the three digits of a 16-bit float, and not the very same."""
+    saved = torch.saved
+    half = make_engine(saved, precision="bf16", threads=1)
+    assert (half.name, half.precision, torch.engine.precision) == ("torch", "bf16", "fp32")
+    encodings = encode([article.text for article in gold_articles], saved.tokenizer, saved.settings["max_tokens"])
+    ids = [encoded.ids[slice(*encoded.windows[0])] for encoded in encodings]
+    pairs = [pairs_of(a, e, e.windows[0], saved.labels) for a, e in zip(gold_articles, encodings, strict=True)]
+    inputs, mask = pad_windows(ids, special_ids(saved.tokenizer))
+    (hidden, tags), (near, near_tags) = (engine.encode(inputs, mask) for engine in (torch.engine, half))
+    real = mask > 0
+    scale = np.abs(hidden[real]).max()
+    assert 0 < np.abs(near - hidden)[real].max() < 0.03 * scale
+    assert np.abs(near_tags - tags)[real].max() < 0.03 * np.abs(tags[real]).max()
+    arrays = pad_pairs(pairs, inputs.shape[1])
+    counts = [len(p.pairs) for p in pairs]
+    for exact, rounded in zip(
+        torch.engine.stances(hidden, mask, arrays), half.stances(near, mask, arrays), strict=True
+    ):
+        for row, count in enumerate(counts):
+            tokens = min(exact.shape[2], int(mask[row].sum()))
+            assert_allclose(rounded[row, :count, :tokens], exact[row, :count, :tokens], atol=0.03 * np.abs(exact).max())
+
+
+def test_a_precision_of_the_other_engine_is_refused(tiny_onnx_model: Path) -> None:
+    saved = open_model(tiny_onnx_model)
+    with pytest.raises(ModelError, match="for int8 take ONNX Runtime: --engine onnx"):
+        make_engine(saved, "torch", precision="int8")
+    with pytest.raises(ModelError, match="for bf16 take PyTorch: --engine torch"):
+        make_engine(saved, "onnx", precision="bf16")
+
+
 def test_auto_takes_onnx_where_there_are_graphs(tiny_model: Path, tiny_onnx_model: Path) -> None:
     assert isinstance(make_engine(open_model(tiny_onnx_model)), OnnxEngine)
     assert isinstance(make_engine(open_model(tiny_model)), TorchEngine)

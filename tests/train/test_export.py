@@ -20,7 +20,7 @@ from mawaqif.errors import ModelError
 from mawaqif.labels import LabelSet
 from mawaqif.model import JointModel
 from mawaqif.saved import ENCODER_GRAPH, PRECISIONS, STANCE_GRAPH, WEIGHTS, graph_paths, open_model
-from mawaqif.train.export import export_onnx
+from mawaqif.train.export import _rotary_operators, export_onnx
 
 Arrays = dict[str, np.ndarray]
 
@@ -149,3 +149,35 @@ def test_weights_of_another_precision_are_refused(tiny_model: Path, tmp_path: Pa
     save_file({name: values.bfloat16() for name, values in weights.items()}, directory / WEIGHTS)
     with pytest.raises(ModelError, match="is BF16; a saved mawaqif model holds F16"):
         export_onnx(directory)
+
+
+def test_attention_and_positions_are_one_operator_each(tiny_onnx_model: Path) -> None:
+    layers = open_model(tiny_onnx_model).config["num_hidden_layers"]
+    graph = onnx.load_model(str(tiny_onnx_model / ENCODER_GRAPH), load_external_data=False).graph
+    kinds = [node.op_type for node in graph.node]
+    assert (kinds.count("Attention"), kinds.count("RotaryEmbedding"), kinds.count("Softmax")) == (layers, 2 * layers, 0)
+
+
+@pytest.mark.parametrize("other", ["interleaved", "three arguments"])
+def test_positions_that_are_turned_otherwise_are_left_alone(monkeypatch: pytest.MonkeyPatch, other: str) -> None:
+    from transformers import ModernBertModel
+    from transformers.models.modernbert import modeling_modernbert
+
+    def interleaved(q: torch.Tensor, k: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> Any:
+        def turned(x: torch.Tensor) -> torch.Tensor:
+            return torch.stack([-x[..., 1::2], x[..., ::2]], dim=-1).flatten(-2)
+
+        return tuple(x * cos[:, None] + turned(x) * sin[:, None] for x in (q, k))
+
+    def three(q: torch.Tensor, k: torch.Tensor, angles: torch.Tensor) -> Any:
+        return q, k
+
+    found = {"interleaved": interleaved, "three arguments": three}[other]
+    encoder = ModernBertModel.__new__(ModernBertModel)
+    before = modeling_modernbert.apply_rotary_pos_emb
+    with _rotary_operators(encoder):
+        assert modeling_modernbert.apply_rotary_pos_emb is not before
+    assert modeling_modernbert.apply_rotary_pos_emb is before
+    monkeypatch.setattr(modeling_modernbert, "apply_rotary_pos_emb", found)
+    with _rotary_operators(encoder):
+        assert modeling_modernbert.apply_rotary_pos_emb is found

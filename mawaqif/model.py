@@ -6,9 +6,12 @@ document-level relation extraction (adaptive threshold and localized context poo
 https://arxiv.org/abs/2010.11304; evidence-guided attention, Ma et al. 2023, https://arxiv.org/abs/2302.08675):
 
   1. scores each token as evidence, from the pooled holder, the pooled target and the token's distance to both;
-  2. pools the article under that attention into the pair's context, and each entity's own mentions under the same
-     scores, so a name that occurs ten times is read where the evidence stands;
-  3. classifies (holder, target, context) into none, favor, against, and the voice.
+  2. pools the article under that attention into the pair's context, together with how far the attended words stand
+     from both, and each entity's own mentions under the same scores, so a name that occurs ten times is read where the
+     evidence stands;
+  3. compares the pair with its peers, those of the same holder and those of the same target: who else might have said
+     it, and of whom else;
+  4. classifies it into none, favor, against, and the voice.
 
 The holder AUTHOR is entity 0 and its mention is the [CLS] token, so the article's own voice needs no special case.
 A saved model is a directory: config.json (the encoder's configuration plus the section `mawaqif`), model.safetensors,
@@ -33,6 +36,7 @@ from mawaqif.errors import ModelError
 from mawaqif.labels import LabelSet
 from mawaqif.saved import CONFIG, LABELS, PRECISIONS, TOKENIZER, WEIGHTS, SavedModel, graph_paths
 
+_PEAK = 5.0  # greatest logit of a peer, so that its exponential stays small in 16 bits
 _NEVER = -1e4  # added to the score of what must not be attended to
 
 
@@ -57,11 +61,18 @@ class StanceHead(nn.Module):
         self.mlp = nn.Sequential(nn.LayerNorm(4 * width), nn.Linear(4 * width, 2 * width), nn.GELU())
         self.stance = nn.Linear(2 * width, stances)
         self.voice = nn.Linear(2 * width, voices)
+        shape = heads, DISTANCE_BUCKETS, width // heads
+        self.places = nn.ParameterList(nn.Parameter(0.02 * torch.randn(shape)) for _ in range(2))
+        self.peer_scores = nn.Linear(2 * width, 2 * heads)
+        self.peer_values = nn.Linear(2 * width, width)
+        compare = nn.Linear(4 * width, width), nn.GELU(), nn.Linear(width, 2 * width)
+        self.peers = nn.Sequential(nn.LayerNorm(4 * width), *compare)
         self.evidence_bias = nn.Parameter(torch.zeros(1))
         away = (torch.arange(DISTANCE_BUCKETS) - DISTANCE_BUCKETS // 2).abs()
         with torch.no_grad():
             for bias in self.distance_bias:  # what is said of somebody stands near
                 cast(nn.Embedding, bias).weight.copy_(-0.3 * away[:, None].expand(-1, heads))
+            nn.init.zeros_(compare[-1].weight)  # peers are listened to as training goes
             # Most pairs have no stance: begin there.
             self.stance.bias.copy_(torch.tensor([3.0, *[0.0] * (stances - 1)]))
 
@@ -84,13 +95,17 @@ class StanceHead(nn.Module):
         scores = scores + _pick(self._side(1, pooled, hidden, distance), target)  # [batch, heads, pairs, tokens]
         attention = scores.softmax(dim=-1)
         split = self.context(hidden).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        context = (attention @ split).transpose(1, 2).flatten(-2)
+        context = attention @ split
+        for n, rows in enumerate((holder, target)):
+            context = context + self._places(n, attention, distance, rows)
+        context = context.transpose(1, 2).flatten(-2)
         evidence = scores[:, 0]
         a, b = (
             self._entity(n, hidden, mask, evidence, rows) + _pick(self.pooled[n](pooled)[:, None], rows)[:, 0]
             for n, rows in enumerate((holder, target))
         )
         features = self.mlp(self.dropout(torch.cat([a, b, context, a * b + context * (a - b)], dim=-1)))
+        features = features + self._peers(features, pairs, types.shape[1])
         return self.stance(features), self.voice(features), evidence + self.evidence_bias
 
     def _side(self, n: int, pooled: Tensor, hidden: Tensor, distance: Tensor) -> Tensor:
@@ -107,6 +122,33 @@ class StanceHead(nn.Module):
         weights = (evidence + _pick(elsewhere[:, None], rows)[:, 0]).softmax(dim=-1)
         projected: Tensor = self.entity[n](hidden)
         return weights @ projected
+
+    def _places(self, n: int, attention: Tensor, distance: Tensor, rows: Tensor) -> Tensor:
+        """Where the attended words stand from one end of each pair. Shape [batch, heads, pairs, width / heads]."""
+        buckets = nn.functional.one_hot(distance, DISTANCE_BUCKETS).to(attention.dtype).flatten(2)
+        own = _pick(buckets[:, None], rows)[:, 0].view(*rows.shape, -1, DISTANCE_BUCKETS)
+        mass = attention.transpose(1, 2) @ own  # [batch, pairs, heads, buckets]
+        found: Tensor = mass.transpose(1, 2) @ self.places[n]
+        return found
+
+    def _peers(self, features: Tensor, pairs: Tensor, entities: int) -> Tensor:
+        """What the pairs of the same holder and those of the same target change in each pair's features.
+
+        features [batch, pairs, 2 * width]; a pair of an entity with itself is padding and no peer.
+        """
+        real = (pairs[..., 0] != pairs[..., 1])[..., None].to(features.dtype)
+        weights = (_PEAK * torch.tanh(self.peer_scores(features) / _PEAK)).exp() * real
+        values = self.peer_values(features).unflatten(-1, (self.heads, -1))
+        rows = torch.arange(entities, device=pairs.device)[:, None]
+        found = [features]
+        for n in range(2):
+            own = weights[..., n * self.heads : (n + 1) * self.heads]
+            member = (pairs[..., n][:, None] == rows).to(features.dtype)  # [batch, entities, pairs]
+            total = (member @ own).clamp(min=1e-6)[..., None]
+            mean = (member @ (own[..., None] * values).flatten(-2)).unflatten(-1, (self.heads, -1)) / total
+            found.append(_pick(mean.flatten(-2)[:, None], pairs[..., n])[:, 0])
+        change: Tensor = self.peers(torch.cat(found, dim=-1))
+        return change
 
 
 def _pick(values: Tensor, rows: Tensor) -> Tensor:

@@ -138,7 +138,7 @@ def test_a_graph_follows_its_weights_file(tiny_onnx_model: Path, tmp_path: Path)
     inputs, _ = random_inputs(1, 8, 1, 1)
     before = session(directory, ENCODER_GRAPH).run(["tags"], inputs)[0]
     content = bytearray((directory / WEIGHTS).read_bytes())
-    content[-40_000:] = bytes(40_000)
+    content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
     (directory / WEIGHTS).write_bytes(content)
     assert np.abs(session(directory, ENCODER_GRAPH).run(["tags"], inputs)[0] - before).max() > 0.01
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any, Literal
 
 import yaml
@@ -70,7 +71,7 @@ def information(saved: SavedModel | None, engine: str, precision: str, limits: d
 
 
 def _card(saved: SavedModel) -> tuple[dict[str, Any], str]:
-    """Head (YAML between two lines of dashes) and body of the model card; empty where there is none or it is damaged."""
+    """Head (YAML between two lines of dashes) and body of the model card; the head is empty where it cannot be read."""
     path = saved.directory / CARD
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     start, _, rest = text.partition("---\n")
@@ -86,12 +87,7 @@ def _card(saved: SavedModel) -> tuple[dict[str, Any], str]:
 
 def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    return found | {package: version(package) for package in _PACKAGES if find_spec(package)}
 
 
 def router(batcher: Batcher, metrics: Metrics, info: Info, check_key: Any, refused: Responses) -> APIRouter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
@@ -20,30 +21,33 @@ async def results(futures: Sequence[asyncio.Future[Article]], receive: Receive, 
     Raises ApiError where one of them fails or the time is over, ClientDisconnect where the client goes. In each case
     the others are given up, which frees their places in the queue.
     """
-    everything = asyncio.gather(*futures)
-    gone = asyncio.ensure_future(client_gone(receive))
+    everything = asyncio.ensure_future(_all(futures))
+    gone: asyncio.Future[None] = asyncio.ensure_future(client_gone(receive))
     try:
-        await asyncio.wait([everything, gone], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        ends: list[asyncio.Future[Any]] = [everything, gone]
+        await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if everything.done():
-            return _indexed(futures, everything)
+            return everything.result()
         if gone.done():
             raise ClientDisconnect
         raise ApiError("timed_out", f"not tagged within {seconds:g} s; try again, with fewer or shorter articles")
     finally:
         gone.cancel()
-        everything.cancel()  # and with it all that it gathers
-
-
-def _indexed(futures: Sequence[asyncio.Future[Article]], everything: asyncio.Future[list[Article]]) -> list[Article]:
-    try:
-        return everything.result()
-    except ApiError as error:
-        if len(futures) > 1:
-            failed = next(n for n, future in enumerate(futures) if future.done() and future.exception() is error)
-            error.field = f"[{failed}]"
+        everything.cancel()
         for future in futures:
-            future.cancel()
-        raise
+            if not future.cancel() and not future.cancelled():
+                future.exception()  # seen: asyncio would tell of it in the log
+
+
+async def _all(futures: Sequence[asyncio.Future[Article]]) -> list[Article]:
+    done = []
+    for number, future in enumerate(futures):
+        await asyncio.wait([future])
+        error = future.exception()
+        if isinstance(error, ApiError) and len(futures) > 1:
+            error.field = f"[{number}]"
+        done.append(future.result())
+    return done
 
 
 async def client_gone(receive: Receive) -> None:

@@ -41,7 +41,7 @@ def create_app(tagger: TaggerLike, settings: Settings | None = None, info: about
             batcher.stop()
 
     app = FastAPI(title="mawaqif", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.state.batcher, app.state.settings = batcher, settings
+    app.state.batcher, app.state.metrics, app.state.settings = batcher, metrics, settings
 
     async def check_key(request: Request) -> None:
         keys.check(request)

@@ -111,11 +111,7 @@ class Batcher:
         """Raises ApiError where no request of this size is taken at present."""
         if self.draining.is_set():
             raise ApiError("shutting_down", "the service is being stopped; try again", headers=self._retry_after())
-        settings = self._settings
-        full = len(self._waiting) + articles > settings.queue_articles
-        full |= self._size + characters > settings.queue_characters
-        slow = self._speed is not None and self._expected() > settings.request_seconds
-        if full or slow:
+        if not self._has_room(articles, characters):
             headers = self._retry_after()
             message = f"the queue is full; try again in {headers['Retry-After']} s (see the header Retry-After)"
             raise ApiError("overloaded", message, headers=headers)
@@ -135,18 +131,30 @@ class Batcher:
                 self._size += job.size
             self._changed.notify()
         for job in jobs:
-            job.future.add_done_callback(lambda _, job=job: self._forget(job))
+            job.future.add_done_callback(partial(self._forget, job))
         self._measure()
         return [job.future for job in jobs]
 
-    async def room(self, seconds: float) -> None:
-        """Waits until something has left the queue, at most so long."""
-        hope = asyncio.get_running_loop().create_future()
-        self._hopeful.add(hope)
-        try:
-            await asyncio.wait([hope], timeout=seconds)
-        finally:
-            self._hopeful.discard(hope)
+    async def submit_patiently(self, article: Article, choice: Choice, seconds: float) -> asyncio.Future[Article]:
+        """As `submit`, for one article that waits for room, at most so long."""
+        deadline = time.monotonic() + seconds
+        while not self._has_room(1, len(article.text)) and (left := deadline - time.monotonic()) > 0:
+            if self.draining.is_set():
+                break
+            hope = asyncio.get_running_loop().create_future()
+            self._hopeful.add(hope)
+            try:
+                await asyncio.wait([hope], timeout=left)
+            finally:
+                self._hopeful.discard(hope)
+        return self.submit([article], choice)[0]
+
+    def _has_room(self, articles: int, characters: int) -> bool:
+        settings = self._settings
+        if len(self._waiting) + articles > settings.queue_articles:
+            return False
+        slow = self._speed is not None and self._expected() > settings.request_seconds
+        return not slow and self._size + characters <= settings.queue_characters
 
     def _wake(self) -> None:
         self._measure()
@@ -154,7 +162,7 @@ class Batcher:
             if not hope.done():
                 hope.set_result(None)
 
-    def _forget(self, job: _Job) -> None:
+    def _forget(self, job: _Job, _: asyncio.Future[Article]) -> None:
         with self._changed:
             self._take(job)
         self._wake()

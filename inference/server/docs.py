@@ -1,4 +1,4 @@
-"""The page `/docs`: Swagger UI on the OpenAPI document, from this server alone, under a strict Content-Security-Policy."""
+"""The page `/docs`: Swagger UI on the OpenAPI document, from this server alone, under a Content-Security-Policy."""
 
 from __future__ import annotations
 

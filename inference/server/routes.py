@@ -12,7 +12,7 @@ from mawaqif.article import Article
 from mawaqif.inference.server.answers import results
 from mawaqif.inference.server.batching import Batcher, Choice
 from mawaqif.inference.server.limits import JSON, NDJSON, check_content, read_articles, read_body
-from mawaqif.inference.server.openapi import TAG_BODY, STREAM_ANSWER, STREAM_BODY, refusals
+from mawaqif.inference.server.openapi import STREAM_ANSWER, STREAM_BODY, TAG_BODY, refusals
 from mawaqif.inference.server.settings import Settings
 from mawaqif.inference.server.stream import TagStream
 

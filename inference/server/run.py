@@ -75,6 +75,7 @@ class Server(uvicorn.Server):
         self._batcher = app.state.batcher
         self._listener = listener
         self.finished = True
+        logging.getLogger("uvicorn.access").disabled = True  # it shows the query; ours is in `guard`
         super().__init__(
             uvicorn.Config(
                 app,

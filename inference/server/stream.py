@@ -80,20 +80,11 @@ class TagStream(Response):
 
     async def _line(self, number: int, line: bytes | ApiError) -> _Line:
         """Submits a line, waiting for room in the queue if need be."""
-        deadline = time.monotonic() + self._settings.request_seconds
         try:
             if isinstance(line, ApiError):
                 raise line
             article = read_article(line, number, self._settings)
-            while True:
-                try:
-                    future = self._batcher.submit([article], self._choice)[0]
-                except ApiError as error:
-                    if error.code != "overloaded" or (left := deadline - time.monotonic()) <= 0:
-                        raise
-                    await self._batcher.room(left)
-                else:
-                    break
+            future = await self._batcher.submit_patiently(article, self._choice, self._settings.request_seconds)
         except ApiError as error:
             return _Line(number, error)
         self._tally["articles"] += 1

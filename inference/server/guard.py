@@ -4,6 +4,7 @@ whatever happens. No line of the log holds anything that a client sent but the m
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 
@@ -58,6 +59,10 @@ class Guard:
             status = _GONE
         except ApiError as error:
             await error.response()(scope, receive, answer)
+        except asyncio.CancelledError:  # the time to finish is over
+            if status == _GONE:
+                message = "the service is stopped, and there was no time left for this; try again"
+                await ApiError("shutting_down", message).response()(scope, receive, answer)
         except Exception as error:
             log.error("a request failed: %s", origin(error))
             if status == _GONE:

@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import h11
@@ -34,17 +34,19 @@ _MOST_HEAD = 32 * 1024  # bytes
 
 def listen(host: str, port: int, settings: Settings) -> socket.socket:
     """A bound socket. Raises ConfigError where it cannot be had."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        found = socket.socket(family, kind, protocol)
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if option := getattr(socket, "TCP_USER_TIMEOUT", None):  # Linux: also for clients that do not read
-            found.setsockopt(socket.IPPROTO_TCP, option, int(settings.idle_seconds * 1000))
-        found.bind(address)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ConfigError(f"cannot listen on {host}:{port}: {reason}; choose another --host or --port") from error
-    return found
+    with ExitStack() as stack:
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            found = stack.enter_context(socket.socket(family, kind, protocol))
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if option := getattr(socket, "TCP_USER_TIMEOUT", None):  # Linux: also for clients that do not read
+                found.setsockopt(socket.IPPROTO_TCP, option, int(settings.idle_seconds * 1000))
+            found.bind(address)
+            stack.pop_all()
+            return found
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise ConfigError(f"cannot listen on {host}:{port}: {reason}; choose another --host or --port") from error
 
 
 def serve(app: FastAPI, listener: socket.socket) -> int:

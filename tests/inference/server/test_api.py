@@ -73,7 +73,7 @@ def test_wrong_options(service: Any, refused: Refused, path: str, query: str, fi
     assert refused(service.post(f"{path}?{query}", {"text": TEXT}), 422, "invalid_option")["field"] == field
 
 
-# -------------------------------------------------------------------------------------------------- bodies that are wrong
+# ------------------------------------------------------------------------------------------------ bodies that are wrong
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_other_paths_and_methods(service: Any, refused: Refused) -> None:
     assert response.headers["allow"] == "POST"
 
 
-# ----------------------------------------------------------------------------------------------------------------- limits
+# --------------------------------------------------------------------------------------------------------------- limits
 
 
 @pytest.fixture(scope="module")
@@ -292,7 +292,7 @@ def mawaqif_client(service: Any) -> Any:
     return httpx.Client(base_url=service.client.base_url, timeout=30)
 
 
-# ---------------------------------------------------------------------------------------------------------- about itself
+# --------------------------------------------------------------------------------------------------------- about itself
 
 
 def test_health(service: Any) -> None:

@@ -13,7 +13,6 @@ from mawaqif.article import article_schema
 from mawaqif.inference.server.errors import STATUSES
 from mawaqif.inference.server.settings import Settings
 
-
 POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
 
 

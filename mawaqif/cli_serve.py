@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from mawaqif.console import EngineOption, ModelOption, PrecisionOption, ThreadsOption
 from mawaqif.errors import ConfigError, require
@@ -53,6 +52,8 @@ def serve(
     given = {name: value for name, value in locals().items() if value is not None}
     for module in ("fastapi", "fastapi_offline", "prometheus_client", "uvicorn"):
         require(module, "serve")
+    from pydantic import ValidationError
+
     import mawaqif
     from mawaqif.inference.server.about import information
     from mawaqif.inference.server.app import create_app

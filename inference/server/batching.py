@@ -153,7 +153,8 @@ class Batcher:
         settings = self._settings
         if len(self._waiting) + articles > settings.queue_articles:
             return False
-        slow = self._speed is not None and self._expected() > settings.request_seconds
+        # What is accepted shall be done in time: half of it, since the speed is an estimate.
+        slow = self._speed is not None and self._expected() > settings.request_seconds / 2
         return not slow and self._size + characters <= settings.queue_characters
 
     def _wake(self) -> None:

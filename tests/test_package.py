@@ -15,7 +15,8 @@ import mawaqif
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("configs", "data", "eval", "inference", "models", "train")
-HEAVY = {"fastapi", "httpx", "torch", "transformers", "accelerate", "datasets", "seqeval", "scipy", "pandas", "pyarrow", "matplotlib"}
+HEAVY = {"torch", "transformers", "accelerate", "datasets", "seqeval", "scipy", "pandas", "pyarrow", "matplotlib"}
+HEAVY |= {"fastapi", "httpx"}
 
 
 def python(code: str, *arguments: str | Path, cwd: Path, **environment: str) -> str:

@@ -82,6 +82,7 @@ def describe(app: FastAPI, settings: Settings) -> None:
 
 def _document(app: FastAPI, settings: Settings) -> dict[str, Any]:
     found = get_openapi(title="mawaqif", version=__version__, description=DESCRIPTION, routes=app.routes)
+    found["servers"] = [{"url": "."}]  # relative to this document: right behind a proxy, under any prefix
     components = found.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     schemas["ArticleInput"] = _article_input(settings)

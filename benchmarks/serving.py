@@ -211,6 +211,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20, help="of overload")
     parser.add_argument("--minutes", type=float, default=10, help="of watching the memory; 0: not")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the service never outlives this
     articles = list(islice(read_articles(options.path, text_only=True, on_error=print), options.articles))
     words = sum(len(article.text.split()) for article in articles)
     print(f"{len(articles)} articles of {words / len(articles):.0f} words")

@@ -194,7 +194,7 @@ async def measure(
         await memory(Run(address, expected), articles, process.pid, options.minutes)
     run = Run(address, expected)
     load = asyncio.create_task(run.closed(iter(articles), 32))
-    while run.number < 40:
+    while run.number < min(40, len(articles)):
         await asyncio.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     await load

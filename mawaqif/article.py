@@ -17,7 +17,7 @@ from pydantic_core import PydanticKnownError, to_jsonable_python
 
 from mawaqif.errors import ArticleError, not_utf8
 
-__all__ = ["AUTHOR", "Article", "Entity", "Mention", "Stance", "article_schema", "parse_object"]
+__all__ = ["AUTHOR", "Article", "Entity", "Mention", "Stance", "article_schema", "parse_json", "parse_object"]
 
 AUTHOR = "AUTHOR"
 """The holder of a stance that the article itself takes, in its own voice."""
@@ -183,13 +183,18 @@ def article_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Article.model_json_schema()}
 
 
+def parse_json(raw: str | bytes) -> Any:
+    """Parse any JSON value (bytes: UTF-8) by the rules of `parse_object`. Raises ValueError or RecursionError."""
+    return json.loads(raw if isinstance(raw, str) else raw.decode(), parse_constant=_constant)
+
+
 def parse_object(raw: str | bytes) -> dict[str, Any]:
     """Parse one JSON object (bytes: UTF-8), whatever its fields. NaN, which pandas likes to write, is read as null.
 
     Raises ArticleError, for bytes that are not UTF-8 with the position of the first bad one.
     """
     try:
-        data = json.loads(raw if isinstance(raw, str) else raw.decode(), parse_constant=_constant)
+        data = parse_json(raw)
     except UnicodeDecodeError as error:
         raise ArticleError(not_utf8(error)) from None
     except (ValueError, RecursionError) as error:

@@ -16,6 +16,7 @@ import mawaqif
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("configs", "data", "eval", "inference", "models", "train")
 HEAVY = {"torch", "transformers", "accelerate", "datasets", "seqeval", "scipy", "pandas", "pyarrow", "matplotlib"}
+HEAVY |= {"fastapi", "httpx"}
 
 
 def python(code: str, *arguments: str | Path, cwd: Path, **environment: str) -> str:
@@ -109,6 +110,7 @@ def test_the_wheel_holds_everything(site: Path) -> None:
     expected |= {f"mawaqif/configs/{path.name}" for path in (ROOT / "configs").glob("*.yaml")}
     expected |= {f"mawaqif/models/default/{path.name}" for path in (ROOT / "models" / "default").glob("*")}
     expected |= {f"mawaqif/data/formats/{path.name}" for path in (ROOT / "data" / "formats").glob("*.py")}
+    expected |= {f"mawaqif/inference/server/{path.name}" for path in (ROOT / "inference" / "server").glob("*.py")}
     expected |= {f"mawaqif/data/{name}" for name in ("GUIDELINES.md", "annotate.html", "corpus/train.jsonl")}
     expected |= {f"mawaqif/data/{path.name}" for path in (ROOT / "data").glob("*.j2")}
     expected |= {"mawaqif/py.typed", "mawaqif/inference/page.html.j2"}

@@ -35,7 +35,7 @@ _LINE = re.compile(r"[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")  # between the brea
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _BIDI_CONTROL = re.compile(r"[\u202a-\u202e\u2066-\u2069]")  # the marks U+200E, U+200F, U+061C reach no further: kept
 
-# The words, Arabic and English, that make holder and target a sentence; a label that is not here has its own gloss there.
+# The words, Arabic and English, that make holder and target a sentence; for a label that is not here, its glosses.
 _SENTENCE_WORDS = {"favor": ("مع", "in favor of"), "against": ("ضد", "against")}
 
 
@@ -138,7 +138,8 @@ class Glosses:
 
     def __init__(self, labels: LabelSet) -> None:
         self.types = {
-            x.name: Label(f"t{i}", x.ar, x.en, (x.ar.split() or [x.name])[0], x.en) for i, x in enumerate(labels.types)
+            x.name: Label(f"t{i}", x.ar, x.en, (x.ar.split() or [x.name])[0], x.en.partition(" or ")[0])
+            for i, x in enumerate(labels.types)
         }
         self.stances = {
             x.name: Label(f"s{i}", x.ar, x.en, *_SENTENCE_WORDS.get(x.name, (x.ar, x.en)))

@@ -29,7 +29,6 @@ class Service:
 
     answer: Answer
     asked: list[Article] = field(default_factory=list)
-    keys: list[str | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         app = FastAPI()
@@ -37,7 +36,6 @@ class Service:
 
         @app.post("/tag")
         async def tag(request: Request) -> Response:
-            self.keys.append(request.headers.get("authorization"))
             article = Article.from_json(await request.body(), default_id="request:1")
             self.asked.append(article)
             answer = self.answer(request, article)

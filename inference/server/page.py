@@ -7,6 +7,7 @@ kept for good, and a page never meets the script of another version. Nothing is 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable
@@ -41,6 +42,7 @@ _HEADERS = {
 }
 _KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _FOR_EVER = "public, max-age=31536000, immutable"
+_MOST_MARKS, _MOST_MARKED = 20_000, 2_000_000  # spans of an article, and the characters in all of them
 _DASHES = ("dashed", "solid", "dotted", "double")  # of evidence, by stance, as in the HTML page of the batch tagger
 
 
@@ -68,6 +70,7 @@ def router(
     page = _page(labels, f"static/{digest}", start_score)
     tag = f'"{hashlib.sha256(page).hexdigest()[:16]}"'
     routes = APIRouter(include_in_schema=False)
+    one_at_a_time = asyncio.Semaphore(1)  # the tagger needs the processor more
 
     @routes.get("/")
     async def index(request: Request) -> Response:
@@ -99,9 +102,12 @@ def router(
             if len(body) > max_bytes:
                 return _error(413, "body_too_large", f"the article has more than {max_bytes:,} bytes")
         try:
-            content = await run_in_threadpool(_html, bytes(body), labels)
+            async with one_at_a_time:
+                content = await run_in_threadpool(_html, bytes(body), labels)
         except ArticleError as error:
             return _error(422, "invalid_article", error.reason, error.field)
+        if content is None:
+            return _error(413, "article_too_long", "has more mentions and evidence than a page can show")
         # To be saved, not shown: where it is shown all the same, it is of no origin.
         more = {
             "Content-Disposition": 'attachment; filename="mawaqif.html"',
@@ -113,9 +119,14 @@ def router(
     return routes
 
 
-def _html(body: bytes, labels: LabelSet) -> str:
+def _html(body: bytes, labels: LabelSet) -> str | None:
+    """The page of an article; None where its spans are so many, or overlap so much, that it would take too long."""
     article = Article.from_json(body, default_id="article")
-    return to_html([article], labels, title=article.title)
+    spans = [(mention.start, mention.end) for mention in article.mentions]
+    spans += [stance.evidence for stance in article.stances if stance.evidence]
+    if len(spans) > _MOST_MARKS or sum(end - start for start, end in spans) > _MOST_MARKED:
+        return None
+    return to_html([article], labels)
 
 
 def _error(status: int, code: str, message: str, field: str | None = None) -> Response:

@@ -209,7 +209,9 @@ function busy(now) {
   $("progress").hidden = !now;
   $("tag").disabled = now;
   $("main").setAttribute("aria-busy", String(now));
-  if (now) $("status").textContent = t("reading");
+  if (!now) return;
+  $("status").textContent = t("reading");
+  $("progress").scrollIntoView({ block: "nearest" }); // on a phone it would be below the screen
 }
 
 function fail(what) {
@@ -235,6 +237,7 @@ function showFailure() {
     parts.push(form);
   }
   box.replaceChildren(...parts);
+  box.scrollIntoView({ block: "nearest" });
 }
 
 $("cancel").onclick = () => {

@@ -7,6 +7,7 @@ import { Marks } from "./marks.js";
 import { direction, oneLine, unitOffsets } from "./text.js";
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+const MOST_NODES = 24; // of the map: more cannot be taken in
 const percent = (score) => Math.floor(100 * score + 1e-9);
 
 export class View {
@@ -22,6 +23,7 @@ export class View {
   #filter = null; // {entity} | {words}
   #still = false; // the pointer, while the page moves below it
   #marks = null;
+  #items = []; // of the list, by number
   #arrows = () => {};
 
   constructor(settings, t, language) {
@@ -149,6 +151,7 @@ export class View {
     const mentions = this.mentions.map((mention) => ({ ...mention, label: this.#label("types", mention.type) }));
     const stances = this.stances.map((stance) => ({ ...stance, css: this.#label("stances", stance.stance).css }));
     const tip = ({ entity, label }) => [entity && this.#nameOf(entity), label.long].filter(Boolean).join(" · ");
+    this.#items = this.stances.map((stance) => this.#stanceItem(stance));
     this.#marks = new Marks($("text"), this.article.text, mentions, stances, tip);
     this.#drawShown();
   }
@@ -200,7 +203,7 @@ export class View {
     if (this.#filter) $("filter-text").replaceChildren(this.#filterText(listed.length));
     $("no-stances").hidden = listed.length > 0;
     $("no-stances").textContent = this.#t(this.#filter ? "filter_none" : this.entities.size > 1 ? "no_stances" : "no_entities");
-    $("stances").replaceChildren(...listed.map((stance) => this.#stanceItem(stance)));
+    $("stances").replaceChildren(...listed.map((stance) => this.#items[stance.number - 1]));
     this.#drawGraph(visible);
     this.#paint();
   }
@@ -226,7 +229,7 @@ export class View {
   }
 
   #drawGraph(visible) {
-    const edges = visible.filter(({ holder, target }) => this.entities.has(holder) && this.entities.has(target));
+    const edges = this.#surest(visible.filter(({ holder, target }) => this.entities.has(holder) && this.entities.has(target)));
     $("graph-box").hidden = !edges.length;
     const ranks = Object.keys(this.#settings.stances);
     const nodes = [...new Set(edges.flatMap(({ holder, target }) => [holder, target]))];
@@ -239,11 +242,24 @@ export class View {
     const button = (id) => this.#entityButton(id, `node ${this.#label("types", this.entities.get(id).type ?? "").css}`);
     this.#arrows = drawGraph($("graph"), layout(nodes, edges), button, drawn);
     this.#arrows();
-    const used = [...new Set(visible.map((stance) => stance.stance))];
+    const used = [...new Set(edges.map((stance) => stance.stance))];
     $("graph-key").replaceChildren(
       ...used.map((name) => make("span", { className: `sample ${this.#label("stances", name).css}` }, this.#label("stances", name).long)),
-      make("span", {}, this.#t("graph_help")),
+      make("span", {}, this.#t(edges.length < visible.length ? "graph_part" : "graph_help", { n: edges.length, all: visible.length })),
     );
+  }
+
+  /** The stances that the model is surest of, as many as their ends find room on the map, in the order given. */
+  #surest(stances) {
+    const nodes = new Set();
+    const chosen = new Set();
+    for (const stance of [...stances].sort((a, b) => (b.score ?? 1) - (a.score ?? 1))) {
+      const fresh = [stance.holder, stance.target].filter((id) => !nodes.has(id));
+      if (nodes.size + fresh.length > MOST_NODES) continue;
+      for (const id of fresh) nodes.add(id);
+      chosen.add(stance);
+    }
+    return stances.filter((stance) => chosen.has(stance));
   }
 
   /** Shows what is chosen, in text, list and map. */

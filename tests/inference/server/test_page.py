@@ -177,6 +177,15 @@ def test_what_is_no_article_gets_a_json_error(
     assert error["message"]
 
 
+def test_spans_that_overlap_without_end_are_refused() -> None:
+    half = 3000
+    mentions = [{"start": i, "end": 2 * half - i, "type": "PERS"} for i in range(half)]
+    body = {"id": "a", "text": "ا" * 2 * half, "mentions": mentions}
+    answer = client().post("/page", json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "article_too_long")
+    assert client().post("/page", json=body | {"mentions": mentions[:10]}).status_code == 200
+
+
 def test_the_application_may_check_first() -> None:
     def check(request: Request) -> None:
         raise HTTPException(401)

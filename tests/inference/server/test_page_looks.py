@@ -98,6 +98,21 @@ def test_no_name_of_the_map_covers_another(width: int, open_page: Open, service:
     assert len({line.get_attribute("d") for line in lines.all()}) == len(made.stances)  # there and back are two lines
 
 
+def test_a_long_article_has_a_map_of_its_surest_stances(open_page: Open, service: Any, build: Any) -> None:
+    names = [f"حزب{i}" for i in range(40)]
+    made = build(
+        " ".join(names),
+        {f"e{i}": ("ORG", name, []) for i, name in enumerate(names)},
+        [(f"e{i}", f"e{i + 1}", "favor", "speech", None, 0.5 + i / 100) for i in range(39)],
+    )
+    page = open_page(service(lambda request, asked: made)).paste(made.text)
+    assert page.locator("#stances li").count() == 39
+    nodes = page.locator("#graph button").all_text_contents()
+    assert sorted(nodes) == sorted(names[-24:])
+    expect(page.locator("#graph g")).to_have_count(23)
+    expect(page.locator("#graph-key")).to_contain_text("23 من 39")
+
+
 def test_the_map_is_drawn_anew_for_another_size(read: Any) -> None:
     before = read.locator("#graph .head").first.get_attribute("d")
     read.set_viewport_size({"width": 700, "height": 700})

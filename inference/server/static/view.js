@@ -8,7 +8,7 @@ import { direction, oneLine, unitOffsets } from "./text.js";
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 const MOST_NODES = 24; // of the map: more cannot be taken in
-const percent = (score) => Math.floor(100 * score + 1e-9);
+const percent = (score) => Math.round(100 * score); // as the other pages show it
 
 export class View {
   article = null;

@@ -23,8 +23,8 @@ from rich.table import Table
 from rich.text import Text
 
 from mawaqif.article import Article
-from mawaqif.inference.pages import in_reading_order, one_line
 from mawaqif.labels import EntityType, LabelSet, StanceLabel
+from mawaqif.views import in_reading_order, one_line
 
 __all__ = ["render"]
 

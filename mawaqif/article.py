@@ -173,6 +173,12 @@ class Article(_Part):
         """The canonical name of an entity; AUTHOR is its own name. Raises ArticleError as `entity` does."""
         return AUTHOR if entity_id == AUTHOR else self.entity(entity_id).name
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the text with its mentions marked, and its stances as sentences."""
+        from mawaqif.notebook import to_fragment  # only here: the article itself is light
+
+        return to_fragment(self)
+
     def clean(self) -> Article:
         """A copy without mentions, entities and stances; all other fields are kept."""
         return self.model_copy(update={"mentions": [], "entities": [], "stances": []})

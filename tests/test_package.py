@@ -113,7 +113,9 @@ def test_the_wheel_holds_everything(site: Path) -> None:
     expected |= {f"mawaqif/inference/server/{path.name}" for path in (ROOT / "inference" / "server").glob("*.py")}
     expected |= {f"mawaqif/data/{name}" for name in ("GUIDELINES.md", "annotate.html", "corpus/train.jsonl")}
     expected |= {f"mawaqif/data/{path.name}" for path in (ROOT / "data").glob("*.j2")}
-    expected |= {"mawaqif/py.typed", "mawaqif/inference/page.html.j2"}
+    server = ROOT / "inference" / "server"
+    expected |= {f"mawaqif/inference/server/{path.relative_to(server)}" for path in server.rglob("*.*[!c]")}
+    expected |= {"mawaqif/py.typed", "mawaqif/notebook.html.j2", "mawaqif/inference/page.html.j2"}
     assert expected <= inside
     assert any(name.endswith("licenses/LICENSE") for name in inside)
 

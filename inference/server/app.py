@@ -14,10 +14,10 @@ from mawaqif.inference.server import about, docs, routes
 from mawaqif.inference.server.batching import Batcher, TaggerLike
 from mawaqif.inference.server.errors import add_handlers
 from mawaqif.inference.server.guard import Guard
-from mawaqif.inference.server.home import router as home
 from mawaqif.inference.server.keys import Keys
 from mawaqif.inference.server.metrics import Metrics
 from mawaqif.inference.server.openapi import describe, refusals
+from mawaqif.inference.server.page import router as page
 from mawaqif.inference.server.settings import Settings
 
 __all__ = ["create_app"]
@@ -47,7 +47,7 @@ def create_app(tagger: TaggerLike, settings: Settings | None = None, info: about
         keys.check(request)
 
     refused: dict[int | str, dict[str, Any]] = refusals(401) if settings.keys else {}
-    app.include_router(home())
+    app.include_router(page(getattr(tagger, "labels", None), max_bytes=settings.max_body_bytes, check=keys.check))
     app.include_router(docs.router())
     app.include_router(routes.router(batcher, settings), dependencies=[Depends(check_key)], responses=refused)
     told = info or about.information(None, "", "", settings.limits())

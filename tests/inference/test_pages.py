@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mawaqif.article import Article
-from mawaqif.inference.pages import in_reading_order, one_line, to_html, write_html
+from mawaqif.inference.pages import to_html, write_html
 from mawaqif.labels import LabelSet
+from mawaqif.views import in_reading_order, one_line
 
 LABELS = LabelSet.default()
 TEXT = "انتقد سامر الورّاق خطة الجسر.\n\nوقال الورّاق إنه يدعم نادي النخيل، وإن الخطة ستفشل."

@@ -1,0 +1,234 @@
+"""Which forms of a corpus name one entity. The result depends on the articles as a set, not on their order.
+
+1. Equal forms are one entity, whatever named type an article gave it; the type most articles gave counts. Entities that
+   exist only for stances (ISSUE, ACTOR) merge on equal forms of one type and in no other way.
+2. Forms of one alias group are one entity, and so are the forms of a people's name (الشعب اليمني, اليمنيون), and of a
+   person's name with and without an ا in a long word (ترامب, ترمب).
+3. A short form joins a longer one of the same type (persons, bodies, facilities, events, laws) if only one can be
+   meant: only one long entity is compatible, or nine in ten articles that called a compatible one by the short form
+   called this one, and two at least. A form that tells little (a first name, a body's name without what tells it from
+   others of its kind) needs such articles in any case. Never if an article keeps the two apart.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from mawaqif.inference.clustering import BY_INCLUSION, PEOPLES, PERSONS, people_key, shortens
+from mawaqif.inference.graph.names import Aliases, Form, form_key
+
+__all__ = ["GraphEntity", "Merged", "merge"]
+
+_LEAST = 2  # articles that must have called the long form by the short one, where evidence decides
+_SHARE = 0.9  # and their share of all articles that called some compatible form by it
+_MOST_NAMES = 20  # other names of an entity that are listed
+# Head nouns that say what kind of body a name belongs to, as normalised: the name is the body's own without them.
+_KINDS = frozenset(
+    (
+        *(
+            "وزاره",
+            "حزب",
+            "حركه",
+            "تنظيم",
+            "جماعه",
+            "منظمه",
+            "جمعيه",
+            "موسسه",
+            "جبهه",
+            "ايتلاف",
+            "تحالف",
+            "تيار",
+            "كتله",
+        ),
+        *("وكاله", "قناه", "تلفزيون", "اذاعه", "شبكه", "صحيفه", "جريده", "مجله", "موقع"),
+        *("شركه", "مجموعه", "نادي", "بنك", "مصرف"),
+    )
+)
+_JOINED = {"بن", "ابن", "ابو", "ال", "عبد", "ام", "بنت"}  # particles that make one name with the word behind them
+
+
+@dataclass(frozen=True)
+class GraphEntity:
+    """An entity of the corpus. `others`: its other spellings, by frequency; `keys`: all normalised forms it goes by;
+    `called`: shorter ones by which some article mentions it, and maybe others too."""
+
+    name: str
+    type: str
+    others: tuple[str, ...]
+    keys: frozenset[str]
+    called: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Merged:
+    """The entities, and the place in them of each form, by the form's number."""
+
+    entities: list[GraphEntity]
+    of_form: list[int]
+
+
+@dataclass
+class _Group:
+    """Forms that are one entity by rules 1 and 2. `place` orders groups and is unique; `keys` are compared with shorter
+    and longer forms; `first` is the form of the alias group, "" where it is none."""
+
+    place: tuple[str, str]
+    first: str
+    keys: frozenset[str]
+    forms: list[int] = field(default_factory=list)
+    types: Counter[str] = field(default_factory=Counter)
+    called: Counter[str] = field(default_factory=Counter)
+    apart: set[str] = field(default_factory=set)
+
+
+def merge(forms: Sequence[Form], aliases: Aliases) -> Merged:
+    """Applies the rules to the forms that `Names` collected."""
+    groups = _equal(forms, aliases)
+    hosts = _hosts(groups)
+    members: dict[int, list[int]] = defaultdict(list)
+    for number in range(len(groups)):
+        root = number
+        while root in hosts:
+            root = hosts[root]
+        members[root] += groups[number].forms
+    entities, of_form = [], [0] * len(forms)
+    for place, root in enumerate(sorted(members)):
+        entities.append(_entity(groups[root], [forms[number] for number in members[root]], forms, aliases))
+        for number in members[root]:
+            of_form[number] = place
+    return Merged(entities, of_form)
+
+
+def _equal(forms: Sequence[Form], aliases: Aliases) -> list[_Group]:
+    """Rules 1 and 2; the groups in the order of their places."""
+    members: dict[str, list[str]] = defaultdict(list)
+    for alias, first in aliases.groups.items():
+        members[first].append(alias)
+    groups: dict[tuple[str, str], _Group] = {}
+    for number, form in enumerate(forms):
+        label = _most(form.types)
+        spelled = _person if label in PERSONS and not form.space else str
+        first = "" if form.space else _alias(form.key, label, aliases)
+        if first:
+            place, keys = ("alias", first), frozenset(map(spelled, members[first]))
+        elif form.space:
+            place, keys = (f"only {form.space}", form.key), frozenset([form.key])
+        else:
+            key = people_key(form.key) if label in PEOPLES else spelled(form.key)
+            kind = label if label in (*PEOPLES, *PERSONS) else ""
+            place, keys = (f"named {kind}", key), frozenset([key])
+        group = groups.setdefault(place, _Group(place, first, keys))
+        group.forms.append(number)
+        group.types.update(form.types)
+        for short, count in form.called.items():
+            group.called[spelled(short)] += count
+        group.apart.update(map(spelled, form.apart))
+    return [groups[place] for place in sorted(groups)]
+
+
+def _alias(key: str, label: str, aliases: Aliases) -> str:
+    """The form of the alias group that a form belongs to, or nothing."""
+    for known in (key, people_key(key) if label in PEOPLES else key):
+        if known in aliases.groups and (label not in PERSONS or known in aliases.of_persons):
+            return aliases.groups[known]
+    return ""
+
+
+def _person(key: str) -> str:
+    """A person's name without ا inside words that keep four letters. Shorter ones would meet others (سالم, سلم)."""
+    bare = ((word, word[0] + word[1:-1].replace("ا", "") + word[-1:]) for word in key.split() if word)
+    return " ".join(less if len(less) >= 4 else word for word, less in bare)
+
+
+def _hosts(groups: list[_Group]) -> dict[int, int]:
+    """Rule 3: group → the group that it joins. The longest are settled first, so that only roots are compared."""
+    found: dict[int, int] = {}
+    by_word: dict[tuple[str, str], list[int]] = defaultdict(list)  # type and a word → roots with it, none shorter
+    for number in sorted(range(len(groups)), key=lambda n: (-max(len(key.split()) for key in groups[n].keys), n)):
+        group = groups[number]
+        label = _most(group.types)
+        if label not in BY_INCLUSION:
+            continue
+        if not group.first and (host := _host(group, label, groups, by_word)) is not None:
+            found[number] = host
+            groups[host].called.update(group.called)
+            groups[host].apart |= group.apart
+        else:
+            for word in {word for key in group.keys for word in key.split()}:
+                by_word[label, word].append(number)
+    return found
+
+
+def _host(short: _Group, label: str, groups: list[_Group], by_word: dict[tuple[str, str], list[int]]) -> int | None:
+    (key,) = short.keys
+    fits: dict[int, str] = {}
+    for number in min((by_word.get((label, word), []) for word in key.split()), key=len, default=[]):
+        long = next((long for long in sorted(groups[number].keys) if shortens(key, long, label)), None)
+        if long:
+            fits[number] = long
+    if not fits:
+        return None
+    told = {number: groups[number].called[key] for number in fits}
+    best = max(fits, key=lambda number: (told[number], -number))
+    enough = told[best] >= _LEAST and told[best] >= _SHARE * sum(told.values())
+    if key in groups[best].apart:
+        return None
+    if len(fits) > 1:
+        return best if enough else None
+    tells = bool(told[best]) or _tells_person(key, fits[best]) if label in PERSONS else _tells_body(key, fits[best])
+    return best if enough or tells else None
+
+
+def _tells_person(short: str, long: str) -> bool:
+    """A first and another name, or a family name: the last of a long name, not of a father («بن سلمان» is one name).
+
+    Without the first name only where that is محمد, which many bear before the name they go by: «آدم محمد» may be the
+    father of «سمية آدم محمد».
+    """
+    less, more = list(_units(short)), list(_units(long))
+    if len(less) == 1:
+        return more[-1:] == less
+    return more[0] == less[0] or (more[0] == "محمد" and more[1:] == less)
+
+
+def _units(key: str) -> Iterator[str]:
+    unit: list[str] = []
+    for word in key.split():
+        unit.append(word)
+        if word not in _JOINED:
+            yield " ".join(unit)
+            unit = []
+    if unit:
+        yield " ".join(unit)
+
+
+def _tells_body(short: str, long: str) -> bool:
+    """The long form without its head noun: «الليكود» of «حزب الليكود», not «وزارة الخارجية» of one of many such."""
+    head, *rest = long.split()
+    return rest == short.split() and head in _KINDS
+
+
+def _most(counts: Counter[str]) -> str:
+    return min(counts, key=lambda name: (-counts[name], name))
+
+
+def _entity(root: _Group, forms: list[Form], all_forms: Sequence[Form], aliases: Aliases) -> GraphEntity:
+    """`forms`: all that the entity goes by; its name is the alias group's first, or a spelling of the root's forms."""
+    own = _sum(all_forms[number].spellings for number in root.forms)
+    spellings = _sum(form.spellings for form in forms)
+    name = aliases.names[root.first] if root.first else _most(own) if own else root.place[1]
+    others = sorted((other for other in spellings if other != name), key=lambda other: (-spellings[other], other))
+    keys = {alias for alias, first in aliases.groups.items() if first == root.first} if root.first else set()
+    keys |= {form.key for form in forms} | {form_key(name)}
+    called = frozenset(short for form in forms for short in form.called)
+    label = _most(_sum(form.types for form in forms))
+    return GraphEntity(name, label, tuple(others[:_MOST_NAMES]), frozenset(keys), called - keys)
+
+
+def _sum(counters: Iterable[Counter[str]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for counter in counters:
+        total.update(counter)
+    return total

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-_PAGE_TOP = 200  # entities of a page, which a browser must hold
-
 TaggedFiles = Annotated[
     list[str], typer.Argument(metavar="TAGGED…", help="Tagged articles: JSON lines, Parquet, directories; - is stdin.")
 ]
@@ -42,9 +40,7 @@ def graph(
     types: Annotated[str | None, typer.Option(help="Entity types of both ends, with commas: PERS,ORG,GPE.")] = None,
     since: Annotated[str | None, typer.Option(help="First day: YYYY, YYYY-MM or YYYY-MM-DD.")] = None,
     until: Annotated[str | None, typer.Option(help="Last day.")] = None,
-    top: Annotated[
-        int | None, typer.Option(min=1, help=f"Edges of the so many most frequent entities; .html: {_PAGE_TOP}.")
-    ] = None,
+    top: Annotated[int | None, typer.Option(min=1, help="Only the edges of the N entities with most stances.")] = None,
     evidence: Annotated[int, typer.Option(min=0, help="Evidence kept at an edge, of each stance.")] = 5,
 ) -> None:
     """Who stands where on whom in a tagged corpus: a page with network, timeline and table, or a list of edges."""
@@ -53,7 +49,6 @@ def graph(
 
     check_suffix(output)
     wanted = frozenset(filter(None, (name.strip() for name in (types or "").split(","))))
-    top = top or (_PAGE_TOP if output.suffix == ".html" else None)
     filters = Filters(min_score, min_articles, wanted, since, until, top)
     filters.days()  # before the corpus is read
     skipped = Skipped()

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mawaqif.inference.clustering import BY_INCLUSION, PEOPLES, PERSONS, people_key, shortens
-from mawaqif.inference.graph.names import Aliases, Form, form_key
+from mawaqif.inference.graph.names import Aliases, Form, form_key, person_key
 
 __all__ = ["GraphEntity", "Merged", "merge"]
 
@@ -109,7 +109,7 @@ def _equal(forms: Sequence[Form], aliases: Aliases) -> list[_Group]:
     groups: dict[tuple[str, str], _Group] = {}
     for number, form in enumerate(forms):
         label = _most(form.types)
-        spelled = _person if label in PERSONS and not form.space else str
+        spelled = person_key if label in PERSONS and not form.space else str
         first = "" if form.space else _alias(form.key, label, aliases)
         if first:
             place, keys = ("alias", first), frozenset(map(spelled, members[first]))
@@ -134,12 +134,6 @@ def _alias(key: str, label: str, aliases: Aliases) -> str:
         if known in aliases.groups and (label not in PERSONS or known in aliases.of_persons):
             return aliases.groups[known]
     return ""
-
-
-def _person(key: str) -> str:
-    """A person's name without ا inside words that keep four letters. Shorter ones would meet others (سالم, سلم)."""
-    bare = ((word, word[0] + word[1:-1].replace("ا", "") + word[-1:]) for word in key.split() if word)
-    return " ".join(less if len(less) >= 4 else word for word, less in bare)
 
 
 def _hosts(groups: list[_Group]) -> dict[int, int]:

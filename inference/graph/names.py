@@ -17,12 +17,12 @@ from typing import Any, NamedTuple
 
 from mawaqif.article import AUTHOR, Article, Entity
 from mawaqif.errors import ConfigError
-from mawaqif.inference.clustering import BY_INCLUSION, aliases, capitals, name_key, shortens, state_of_capital
+from mawaqif.inference.clustering import BY_INCLUSION, PERSONS, aliases, capitals, name_key, shortens, state_of_capital
 from mawaqif.labels import LabelSet
 from mawaqif.tables import read_table
 from mawaqif.text import strip_proclitics
 
-__all__ = ["Aliases", "Form", "Names", "form_key", "read_aliases"]
+__all__ = ["Aliases", "Form", "Names", "form_key", "person_key", "read_aliases"]
 
 _COMPOUND = re.compile(r"\b(عبد|أبو|ابو|أبي|ابي) +(?=\w)")
 # Two spellings of one word, both common in the press; as normalised.
@@ -42,6 +42,13 @@ def form_key(name: str) -> str:
     for variant, usual in _VARIANTS:
         key = key.replace(variant, usual)
     return key or name
+
+
+def person_key(key: str) -> str:
+    """The form of a person's name without ا inside words that keep four letters: foreign names are written with it and
+    without (ترامب, ترمب). Shorter words would meet others (سالم, سلم)."""
+    bare = ((word, word[0] + word[1:-1].replace("ا", "") + word[-1:]) for word in key.split())
+    return " ".join(less if len(less) >= 4 else word for word, less in bare)
 
 
 class Aliases(NamedTuple):
@@ -90,7 +97,7 @@ class Form:
     """One normalised form. `space` parts what never merges: "" holds all named types, others have their type's name.
 
     The counters count articles. `called`: shorter forms that this entity was mentioned by. `apart`: shorter forms
-    that some article gave to another entity of the same type beside this one.
+    that some article gave to another entity of the same type beside this one. Both hold `person_key` for persons.
     """
 
     space: str
@@ -125,8 +132,10 @@ class Names:
             if state is None:
                 form.spellings[entity.name] += 1
                 if entity.type in BY_INCLUSION:
-                    readings = {form_key(name) for words in surfaces[entity.id] for name in strip_proclitics(words)}
-                    form.called.update(key for key in readings if shortens(key, form.key, entity.type))
+                    compared = person_key if entity.type in PERSONS else str
+                    words = {name for surface in surfaces[entity.id] for name in strip_proclitics(surface)}
+                    readings, whole = {compared(form_key(name)) for name in words}, compared(form.key)
+                    form.called.update(key for key in readings if shortens(key, whole, entity.type))
         self._part(article, found)
         return found
 
@@ -143,9 +152,10 @@ class Names:
             if entity.type in BY_INCLUSION:
                 by_type[entity.type].add(found[entity.id])
         for label, numbers in by_type.items():
-            forms = sorted((self.forms[number] for number in numbers), key=lambda form: len(form.key))
-            for place, long in enumerate(forms):
-                long.apart.update(short.key for short in forms[:place] if shortens(short.key, long.key, label))
+            compared = person_key if label in PERSONS else str
+            keys = {number: compared(self.forms[number].key) for number in numbers}
+            for number, long in keys.items():
+                self.forms[number].apart.update(short for short in keys.values() if shortens(short, long, label))
 
 
 def _state(article: Article, entity: Entity) -> str | None:

@@ -1,6 +1,7 @@
 // The network: force layout (Fruchterman and Reingold 1991) with labels kept apart, drawn as SVG; zoom, pan, drag, hover.
 // Everything of an article comes in as text nodes or numbers, never as markup.
-const SVG = "http://www.w3.org/2000/svg", WIDTH = 1000, HEIGHT = 680;
+const SVG = "http://www.w3.org/2000/svg", NARROW = innerWidth < 640;
+const WIDTH = NARROW ? 420 : 1000, HEIGHT = NARROW ? 500 : 680; // of the drawing; the screen scales it
 
 function svg(name, attributes, parent) {
   const node = document.createElementNS(SVG, name);
@@ -19,7 +20,7 @@ function layout(nodes, links) {
     node.x = WIDTH / 2 + radius * Math.cos(angle); node.y = HEIGHT / 2 + 0.7 * radius * Math.sin(angle);
   });
   for (let step = 0, heat = WIDTH / 8; step < 260; step++, heat *= 0.982) {
-    for (const node of nodes) { node.dx = (WIDTH / 2 - node.x) * 0.06; node.dy = (HEIGHT / 2 - node.y) * 0.1; }
+    for (const node of nodes) { node.dx = (WIDTH / 2 - node.x) * 0.12; node.dy = (HEIGHT / 2 - node.y) * 0.2; }
     for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) {
       const a = nodes[i], b = nodes[j], x = a.x - b.x || 0.1 * (i - j), y = a.y - b.y || 0.1, push = k * k / (x * x + y * y);
       a.dx += x * push; a.dy += y * push; b.dx -= x * push; b.dy -= y * push;
@@ -53,6 +54,7 @@ class Network {
         markerUnits: "userSpaceOnUse", orient: "auto" }, defs);
       svg("path", { d: "M0 0 8 4 0 8z", class: "tip " + kind }, marker);
     }
+    root.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
     this.layer = svg("g", {}, root);
     root.addEventListener("wheel", event => {
       event.preventDefault();
@@ -69,7 +71,7 @@ class Network {
     const index = new Map(nodes.map((node, i) => [node.id, i]));
     this.nodes = nodes;
     for (const node of nodes) {
-      Object.assign(node, { w: Math.max(node.label.length * 7.6 + 8, 2 * node.radius + 6), h: 2 * node.radius + 22 });
+      Object.assign(node, { w: Math.max(node.label.length * 8.4 + 8, 2 * node.radius + 8), h: 2 * node.radius + 26 });
       const known = this.places.get(node.id);
       if (known) Object.assign(node, known);
     }
@@ -89,7 +91,7 @@ class Network {
       node.g = svg("g", { class: "node", tabindex: 0, role: "button", "data-entity": node.id, "aria-label": node.title }, this.layer);
       svg("title", {}, node.g).textContent = node.title;
       svg("circle", { r: node.radius, class: node.type }, node.g);
-      svg("text", { y: node.radius + 15 }, node.g).textContent = node.label;
+      svg("text", { y: node.radius + 17 }, node.g).textContent = node.label;
       const near = new Set([node.id]);
       for (const link of this.links) if (link.a === node || link.b === node) near.add(link.a.id).add(link.b.id);
       this.hover(node.g, near, link => link.a === node || link.b === node);

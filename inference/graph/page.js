@@ -2,39 +2,47 @@
 "use strict";
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const $ = id => document.getElementById(id);
-const ROWS = 100, MIDDLE = 40, MOST = Math.min(DATA.entities.length, 150);
+const ROWS = 100, LISTED = 15, MIDDLE = NARROW ? 14 : 40, MOST = Math.min(DATA.entities.length, 150);
 const KNOWN = { favor: "favor", against: "against" };
 const state = { lang: location.hash === "#en" ? "en" : "ar", entity: null, edge: null, sort: ["count", -1], rows: ROWS };
 const WORDS = {
-  ar: { heading: "من يقف أين ومن مَن", search: "بحث", go: "اذهب إلى الكيان", stance: "الموقف", type: "نوع الكيان", least: "أقل عدد", nodes: "كيانات الشبكة", network: "شبكة المواقف",
+  ar: { heading: "من يقف مع مَن وضد مَن", search: "بحث", go: "اذهب إلى الكيان", stance: "الموقف", type: "نوع الكيان", least: "أقل عدد", nodes: "كيانات الشبكة", network: "شبكة المواقف",
     timeline: "المواقف عبر الزمن", edges: "قائمة المواقف", more: "المزيد", all: "الكل", lang: "English", favor: "مع", against: "ضد", mixed: "مع وضد",
     holder: "صاحب الموقف", target: "المستهدف", articles: "مقالات", first: "أولها", last: "آخرها", score: "متوسط الثقة", count: "مواقف", author: "كتّاب المقالات",
-    holds: "مواقفه", toward: "المواقف منه", evidence: "الدليل", names: "أسماؤه الأخرى", voices: "الصيغ", sources: "المصادر", undated: "بلا تاريخ", back: "رجوع",
+    holds: "مواقفه", toward: "المواقف منه", evidence: "الدليل", names: "أسماؤه الأخرى", voices: "الصيغ", sources: "المصادر", undated: "بلا تاريخ", frequent: "أكثر الكيانات ذكرا في المواقف",
     hint: "اختر كيانا أو سهما في الشبكة، أو سطرا في القائمة، لترى المواقف وأدلتها من النص.", share: "نسبة التأييد", none: "لا مواقف بهذه الشروط.",
     noevidence: "بلا دليل في النص", aria: "شبكة المواقف: انتقل بين الكيانات بـ Tab، واختر بـ Enter، وحرّك بالأسهم، وكبّر بـ + و−، وأعد الضبط بـ 0",
     zoomIn: "تكبير", zoomOut: "تصغير", zoomFit: "إظهار الكل", footer: "صفحة من mawaqif. قد تخطئ النماذج وقد يخطئ دمج الأسماء، والدليل في النص هو الحَكَم.",
-    facts: d => `${num(d.articles)} مقالا، ${num(d.stances)} موقفا بين ${num(d.entities.length)} كيانا` + (d.partial ? ` (أقواها؛ في المدونة كلها ${num(d.all_stances)} موقفا)` : ""),
-    shown: (n, all, e) => `في الرسم ${num(n)} من ${num(all)} كيانا و${num(e)} سهما، أقواها أولا.`,
-    counted: (n, all) => `${num(n)} من ${num(all)} علاقة`, evidenceOf: (n, all) => `الدليل: ${num(n)} من ${num(all)}`,
+    facts: d => `${many(d.articles, "مقال")}، ${many(d.stances, "موقف")} بين ${many(d.entities.length, "كيان")}` + (d.partial ? ` (أقواها؛ في المدونة كلها ${many(d.all_stances, "موقف")})` : ""),
+    shown: (n, all, e) => `في الرسم ${num(n)} من ${many(all, "كيان")}، و${many(e, "سهم")}، أقواها أولا.`,
+    counted: (n, all) => `${num(n)} من ${many(all, "علاقة")}`, evidenceOf: (n, all) => `الدليل: ${num(n)} من ${num(all)}`,
     nodates: n => `لا تاريخ لأي من هذه المواقف (${num(n)})، فلا يمكن وضعها على خط الزمن. لم يُخمَّن أي تاريخ.`,
-    dates: (n, all) => n ? `${num(n)} من ${num(all)} موقفا بلا تاريخ، وليست في الرسم.` : "لكل هذه المواقف تاريخ.",
+    dates: (n, all) => n ? `${num(n)} من ${many(all, "موقف")} بلا تاريخ، وليست في الرسم.` : "لكل هذه المواقف تاريخ.",
     of: name => `المواقف: ${name}` },
-  en: { heading: "Who stands where, and on whom", search: "Search", go: "Go to entity", stance: "Stance", type: "Entity type", least: "At least", nodes: "Entities drawn", network: "Network of stances",
+  en: { heading: "Who stands with whom, and against whom", search: "Search", go: "Go to entity", stance: "Stance", type: "Entity type", least: "At least", nodes: "Entities drawn", network: "Network of stances",
     timeline: "Stances over time", edges: "All relations", more: "More", all: "all", lang: "العربية", favor: "in favor of", against: "against", mixed: "for and against",
     holder: "Holder", target: "Target", articles: "Articles", first: "First", last: "Last", score: "Mean score", count: "Stances", author: "The articles' authors",
-    holds: "Stances held", toward: "Stances toward", evidence: "Evidence", names: "Other names", voices: "Voices", sources: "Sources", undated: "without a date", back: "Back",
+    holds: "Stances held", toward: "Stances toward", evidence: "Evidence", names: "Other names", voices: "Voices", sources: "Sources", undated: "without a date", frequent: "Entities with most stances",
     hint: "Choose an entity or an arrow in the network, or a row of the list, to see the stances and the words that show them.", share: "Share in favor", none: "No stances under these conditions.",
     noevidence: "no evidence in the text", aria: "Network of stances: Tab moves between entities, Enter chooses, arrows pan, + and − zoom, 0 shows all",
     zoomIn: "Zoom in", zoomOut: "Zoom out", zoomFit: "Show all", footer: "A page by mawaqif. Models err, and so does the merging of names: read the evidence.",
-    facts: d => `${num(d.articles)} articles, ${num(d.stances)} stances between ${num(d.entities.length)} entities` + (d.partial ? ` (the strongest; the whole corpus has ${num(d.all_stances)} stances)` : ""),
-    shown: (n, all, e) => `Drawn: ${num(n)} of ${num(all)} entities and ${num(e)} arrows, the strongest first.`,
-    counted: (n, all) => `${num(n)} of ${num(all)} relations`, evidenceOf: (n, all) => `Evidence: ${num(n)} of ${num(all)}`,
-    nodates: n => `None of these ${num(n)} stances has a date, so they cannot be put on a time line. No date was guessed.`,
-    dates: (n, all) => n ? `${num(n)} of ${num(all)} stances have no date and are not in the chart.` : "All of these stances have a date.",
+    facts: d => `${many(d.articles, "article")}, ${many(d.stances, "stance")} between ${many(d.entities.length, "entity")}` + (d.partial ? ` (the strongest; the whole corpus has ${many(d.all_stances, "stance")})` : ""),
+    shown: (n, all, e) => `Drawn: ${num(n)} of ${many(all, "entity")} and ${many(e, "arrow")}, the strongest first.`,
+    counted: (n, all) => `${num(n)} of ${many(all, "relation")}`, evidenceOf: (n, all) => `Evidence: ${num(n)} of ${num(all)}`,
+    nodates: n => `No date is known of ${many(n, "stance")}, so there is no time line. No date was guessed.`,
+    dates: (n, all) => n ? `Not in the chart, without a date: ${num(n)} of ${many(all, "stance")}.` : "All of these stances have a date.",
     of: name => `Stances: ${name}` },
 };
 const t = key => WORDS[state.lang][key];
 const num = n => n.toLocaleString("en");
+
+// A number and what it counts: Arabic has the plural from 3 to 10, the accusative from 11 to 99, else the singular.
+const FORMS = { "مقال": ["مقالات", "مقالا"], "موقف": ["مواقف", "موقفا"], "كيان": ["كيانات", "كيانا"], "سهم": ["أسهم", "سهما"], "علاقة": ["علاقات", "علاقة"], entity: ["entities"] };
+const RULES = { ar: new Intl.PluralRules("ar"), en: new Intl.PluralRules("en") };
+function many(n, word) {
+  const rule = RULES[state.lang].select(n), forms = FORMS[word] || [word + "s"];
+  return `${num(n)} ${state.lang === "en" ? (rule === "one" ? word : forms[0]) : rule === "few" ? forms[0] : rule === "many" ? forms[1] : word}`;
+}
 
 // The only way in which elements are made: text goes in as text.
 function el(tag, attributes, ...children) {
@@ -85,7 +93,7 @@ function drawNetwork() {
     edges.filter(edge => [edge.holder, edge.target].includes(state.entity)).slice(0, 8).forEach(edge => chosen.add(edge.holder).add(edge.target));
   const drawn = edges.filter(edge => chosen.has(edge.holder) && chosen.has(edge.target));
   const nodes = [...chosen].sort((a, b) => degree[b] - degree[a] || a - b).map(n => ({ id: n, label: cut(nameOf(n), 26),
-    title: `${nameOf(n)} (${labelOf(DATA.types, DATA.entities[n].type)}، ${num(degree[n])})`, type: typeClass(DATA.entities[n].type), radius: 6 + 1.7 * Math.sqrt(degree[n]) }));
+    title: `${nameOf(n)} (${labelOf(DATA.types, DATA.entities[n].type)} · ${num(degree[n])})`, type: typeClass(DATA.entities[n].type), radius: 6 + 1.7 * Math.sqrt(degree[n]) }));
   network.draw(nodes, drawn.map(edge => ({ id: edge.number, from: edge.holder, to: edge.target, kind: KNOWN[edge.kind] || (edge.kind === "mixed" ? "mixed" : "other"),
     weight: edge.count, title: sentence(edge) })));
   network.mark(state.entity, state.edge);
@@ -100,7 +108,8 @@ function matching() {
 
 const COLUMNS = [["holder", edge => nameOf(edge.holder)], ["favor", edge => edge.stances.favor || 0], ["against", edge => edge.stances.against || 0],
   ["target", edge => nameOf(edge.target)], ["count", edge => edge.count], ["articles", edge => edge.articles], ["first", edge => edge.first || ""],
-  ["last", edge => edge.last || ""], ["score", edge => edge.mean_score ?? -1]];
+  ["last", edge => edge.last || ""], ["score", edge => edge.mean_score ?? -1]]
+  .filter(([key]) => !["first", "last"].includes(key) || DATA.edges.some(edge => edge.first)).filter(([key]) => key !== "score" || DATA.edges.some(edge => edge.mean_score !== null));
 
 function drawTable() {
   const [by, direction] = state.sort, value = COLUMNS.find(([key]) => key === by)[1], found = matching();
@@ -120,8 +129,14 @@ function drawPanel() {
   const panel = $("panel");
   if (state.edge !== null) return edgePanel(panel, DATA.edges[state.edge]);
   if (state.entity !== null) return entityPanel(panel, state.entity);
-  panel.replaceChildren(el("p", { class: "note" }, t("hint")));
+  const wanted = fold($("search").value.trim()), counts = new Map();
+  for (const edge of DATA.edges.filter(visible)) for (const end of new Set([edge.holder, edge.target])) counts.set(end, (counts.get(end) || 0) + edge.count);
+  const found = [...counts].filter(([n]) => called(n, wanted)).sort((a, b) => b[1] - a[1] || a[0] - b[0]).slice(0, LISTED);
+  panel.replaceChildren(el("p", { class: "note" }, t("hint")), el("h3", {}, t("frequent")), el("ul", {}, ...found.map(([n, count]) => el("li", {},
+    el("button", { type: "button", "data-entity": n, click: () => choose("entity", n, true) }, el("bdi", {}, nameOf(n)), num(count))))));
 }
+
+const called = (n, wanted) => [nameOf(n), ...DATA.entities[n].other_names].some(name => fold(name).includes(wanted));
 
 function entityPanel(panel, n) {
   const entity = DATA.entities[n], list = (heading, edges, other) => edges.length ? [el("h3", {}, `${heading} (${num(edges.reduce((sum, edge) => sum + edge.count, 0))})`),
@@ -244,7 +259,7 @@ $("search").addEventListener("input", () => { state.rows = ROWS; state.entity = 
 $("tools").addEventListener("submit", event => {
   event.preventDefault();
   const wanted = fold($("search").value.trim());
-  const best = DATA.entities.map((_, n) => n).filter(n => wanted && [nameOf(n), ...DATA.entities[n].other_names].some(name => fold(name).includes(wanted))).sort((a, b) => degree[b] - degree[a])[0];
+  const best = DATA.entities.map((_, n) => n).filter(n => wanted && called(n, wanted)).sort((a, b) => degree[b] - degree[a])[0];
   if (best !== undefined) choose("entity", best, true);
 });
 $("more").addEventListener("click", () => { state.rows += ROWS; drawTable(); });

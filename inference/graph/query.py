@@ -17,7 +17,7 @@ from mawaqif.errors import ConfigError
 from mawaqif.inference.graph.corpus import Corpus, Row
 from mawaqif.inference.graph.dates import period
 from mawaqif.inference.graph.merging import GraphEntity
-from mawaqif.inference.graph.names import form_key
+from mawaqif.inference.graph.names import form_key, person_key
 from mawaqif.text import fold
 
 __all__ = ["COLUMNS", "KEYS", "Condition", "parse", "select", "unparse"]
@@ -185,7 +185,7 @@ def _entities(condition: Condition, entities: list[GraphEntity], unknown: dict[s
     if condition.op == "~":
         return {n for n, entity in enumerate(entities) if any(wanted in key for key in entity.keys)}
     found = {n for n, entity in enumerate(entities) if wanted in entity.keys}
-    found = found or {n for n, entity in enumerate(entities) if wanted in entity.called}
+    found = found or {n for n, entity in enumerate(entities) if {wanted, person_key(wanted)} & entity.called}
     if not found:
         names = {key: entity.name for entity in entities for key in entity.keys}
         near = difflib.get_close_matches(wanted, names, 1)

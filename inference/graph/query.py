@@ -143,7 +143,7 @@ def select(corpus: Corpus, conditions: list[Condition]) -> Selection:
 def _found(corpus: Corpus, tests: list[Test]) -> Iterator[dict[str, Any]]:
     for row in corpus.stances():
         if all(test(row) for test in tests):
-            ends = {}
+            ends: dict[str, Any] = {}
             for end in ("holder", "target"):
                 entity = corpus.entities[row[end]]
                 ends |= {end: entity.name, f"{end}_type": entity.type}

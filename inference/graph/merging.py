@@ -51,10 +51,12 @@ _JOINED = {"بن", "ابن", "ابو", "ال", "عبد", "ام", "بنت"}  # pa
 
 @dataclass(frozen=True)
 class GraphEntity:
-    """An entity of the corpus. `others`: its other spellings, by frequency; `keys`: all normalised forms it goes by;
-    `called`: shorter ones by which some article mentions it, and maybe others too."""
+    """An entity of the corpus. `name`: the alias group's first name, or what most articles call it, in two words where
+    there are such; `full`: its longest form; `others`: its other spellings, by frequency; `keys`: all normalised forms
+    it goes by; `called`: shorter ones by which some article mentions it, and maybe others too."""
 
     name: str
+    full: str
     type: str
     others: tuple[str, ...]
     keys: frozenset[str]
@@ -209,16 +211,21 @@ def _most(counts: Counter[str]) -> str:
 
 
 def _entity(root: _Group, forms: list[Form], all_forms: Sequence[Form], aliases: Aliases) -> GraphEntity:
-    """`forms`: all that the entity goes by; its name is the alias group's first, or a spelling of the root's forms."""
+    """`forms`: all that the entity goes by, those of the root among them."""
     own = _sum(all_forms[number].spellings for number in root.forms)
     spellings = _sum(form.spellings for form in forms)
-    name = aliases.names[root.first] if root.first else _most(own) if own else root.place[1]
+    full = aliases.names[root.first] if root.first else _most(own) if own else root.place[1]
+    name = full
+    if not root.first:
+        telling = [spelling for spelling in spellings if len(spelling.split()) > 1]
+        # Of equally frequent ones the longest form's. The longest alone may be a slip of the tagger that added a word.
+        name = min(telling, key=lambda x: (-spellings[x], x != full, -len(x), x), default=full)
     others = sorted((other for other in spellings if other != name), key=lambda other: (-spellings[other], other))
     keys = {alias for alias, first in aliases.groups.items() if first == root.first} if root.first else set()
-    keys |= {form.key for form in forms} | {form_key(name)}
+    keys |= {form.key for form in forms} | {form_key(full)}
     called = frozenset(short for form in forms for short in form.called)
     label = _most(_sum(form.types for form in forms))
-    return GraphEntity(name, label, tuple(others[:_MOST_NAMES]), frozenset(keys), called - keys)
+    return GraphEntity(name, full, label, tuple(others[:_MOST_NAMES]), frozenset(keys), called - keys)
 
 
 def _sum(counters: Iterable[Counter[str]]) -> Counter[str]:

@@ -11,7 +11,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -129,7 +129,9 @@ class Names:
             found[entity.id] = number
             form = self.forms[number]
             form.types[entity.type] += 1
-            if state is None:
+            if state is not None:
+                form.spellings.setdefault(_written_states().get(state, state), 0)
+            else:
                 form.spellings[entity.name] += 1
                 if entity.type in BY_INCLUSION:
                     compared = person_key if entity.type in PERSONS else str
@@ -156,6 +158,12 @@ class Names:
             keys = {number: compared(self.forms[number].key) for number in numbers}
             for number, long in keys.items():
                 self.forms[number].apart.update(short for short in keys.values() if shortens(short, long, label))
+
+
+@cache
+def _written_states() -> dict[str, str]:
+    """The names of the states that have a capital in the table, by their forms."""
+    return {name_key(state): state for state in read_table("capitals")["capitals"].values()}
 
 
 def _state(article: Article, entity: Entity) -> str | None:

@@ -111,6 +111,7 @@ def test_the_wheel_holds_everything(site: Path) -> None:
     expected |= {f"mawaqif/data/formats/{path.name}" for path in (ROOT / "data" / "formats").glob("*.py")}
     expected |= {f"mawaqif/data/{name}" for name in ("GUIDELINES.md", "annotate.html", "corpus/train.jsonl")}
     expected |= {f"mawaqif/data/{path.name}" for path in (ROOT / "data").glob("*.j2")}
+    expected |= {f"mawaqif/inference/graph/{path.name}" for path in (ROOT / "inference" / "graph").glob("*.*")}
     expected |= {"mawaqif/py.typed", "mawaqif/inference/page.html.j2"}
     assert expected <= inside
     assert any(name.endswith("licenses/LICENSE") for name in inside)

@@ -9,7 +9,7 @@ const WORDS = {
   ar: { heading: "من يقف مع مَن وضد مَن", search: "بحث", go: "اذهب إلى الكيان", stance: "الموقف", type: "نوع الكيان", least: "أقل عدد", nodes: "كيانات الشبكة", network: "شبكة المواقف",
     timeline: "المواقف عبر الزمن", edges: "قائمة المواقف", more: "المزيد", all: "الكل", lang: "English", favor: "مع", against: "ضد", mixed: "مع وضد",
     holder: "صاحب الموقف", target: "المستهدف", articles: "مقالات", first: "أولها", last: "آخرها", score: "متوسط الثقة", count: "مواقف", author: "كتّاب المقالات",
-    holds: "مواقفه", toward: "المواقف منه", evidence: "الدليل", names: "أسماؤه الأخرى", voices: "الصيغ", sources: "المصادر", undated: "بلا تاريخ", frequent: "أكثر الكيانات ذكرا في المواقف",
+    holds: "مواقف هذا الكيان", toward: "المواقف منه", evidence: "الدليل", names: "أسماء أخرى", voices: "الصيغ", sources: "المصادر", undated: "بلا تاريخ", frequent: "أكثر الكيانات ذكرا في المواقف",
     hint: "اختر كيانا أو سهما في الشبكة، أو سطرا في القائمة، لترى المواقف وأدلتها من النص.", share: "نسبة التأييد", none: "لا مواقف بهذه الشروط.",
     noevidence: "بلا دليل في النص", aria: "شبكة المواقف: انتقل بين الكيانات بـ Tab، واختر بـ Enter، وحرّك بالأسهم، وكبّر بـ + و−، وأعد الضبط بـ 0",
     zoomIn: "تكبير", zoomOut: "تصغير", zoomFit: "إظهار الكل", footer: "صفحة من mawaqif. قد تخطئ النماذج وقد يخطئ دمج الأسماء، والدليل في النص هو الحَكَم.",
@@ -210,7 +210,8 @@ function bars(months) {
     }
     if (i % every === 0) svg("text", { x: i * step + step / 2, y: 184, "text-anchor": "middle" }, root).textContent = label(i);
   });
-  svg("text", { x: width + 4, y: 16 }, root).textContent = num(peak);
+  svg("text", { x: width + 4, y: 92 - half }, root).textContent = num(peak);
+  svg("line", { x1: width - 4, x2: width + 3, y1: 88 - half, y2: 88 - half }, root);
   $("bars").append(root);
 }
 

@@ -1,7 +1,9 @@
 """Which forms of a corpus name one entity. The result depends on the articles as a set, not on their order.
 
-1. Equal forms are one entity, whatever named type an article gave it; the type most articles gave counts. Entities that
-   exist only for stances (ISSUE, ACTOR) merge on equal forms of one type and in no other way.
+1. Equal forms are one entity also under two types, if these are easily taken for each other (country and place, body
+   and its building) or one is so rare that it is a slip; «الرياض» the city and the newspaper are two. The type most
+   articles gave counts. Entities that exist only for stances (ISSUE, ACTOR) merge on equal forms of one type and in no
+   other way.
 2. Forms of one alias group are one entity, and so are the forms of a people's name (الشعب اليمني, اليمنيون), and of a
    person's name with and without an ا in a long word (ترامب, ترمب).
 3. A short form joins a longer one of the same type (persons, bodies, facilities, events, laws) if only one can be
@@ -23,6 +25,8 @@ __all__ = ["GraphEntity", "Merged", "merge"]
 
 _LEAST = 2  # articles that must have called the long form by the short one, where evidence decides
 _SHARE = 0.9  # and their share of all articles that called some compatible form by it
+_SLIP = 0.1  # of the articles of the more frequent type: a type that few gave to the same form
+_KIN = (("GPE", "LOC", "FAC"), ("ORG", "FAC"), ("ORG", "NORP"), ("EVENT", "LAW"))
 _MOST_NAMES = 20  # other names of an entity that are listed
 # Head nouns that say what kind of body a name belongs to, as normalised: the name is the body's own without them.
 _KINDS = frozenset(
@@ -51,9 +55,10 @@ _JOINED = {"بن", "ابن", "ابو", "ال", "عبد", "ام", "بنت"}  # pa
 
 @dataclass(frozen=True)
 class GraphEntity:
-    """An entity of the corpus. `name`: the alias group's first name, or what most articles call it, in two words where
-    there are such; `full`: its longest form; `others`: its other spellings, by frequency; `keys`: all normalised forms
-    it goes by; `called`: shorter ones by which some article mentions it, and maybe others too."""
+    """An entity of the corpus. `name`: the alias group's first name, or what most articles call it, for persons and
+    bodies in two words where there are such; `full`: its longest form; `others`: its other spellings, by frequency;
+    `keys`: all normalised forms it goes by; `called`: shorter ones by which some article mentions it, and maybe others
+    too."""
 
     name: str
     full: str
@@ -73,16 +78,19 @@ class Merged:
 
 @dataclass
 class _Group:
-    """Forms that are one entity by rules 1 and 2. `place` orders groups and is unique; `keys` are compared with shorter
-    and longer forms; `first` is the form of the alias group, "" where it is none."""
+    """Forms that are one entity by rules 1 and 2. `place` orders groups and is unique: whether named, base, type;
+    `keys` are compared with shorter and longer forms; `first` is the form of the alias group, "" where it is none."""
 
-    place: tuple[str, str]
-    first: str
+    place: tuple[bool, str, str]
     keys: frozenset[str]
+    first: str = ""
     forms: list[int] = field(default_factory=list)
-    types: Counter[str] = field(default_factory=Counter)
     called: Counter[str] = field(default_factory=Counter)
     apart: set[str] = field(default_factory=set)
+
+    @property
+    def label(self) -> str:
+        return self.place[2]
 
 
 def merge(forms: Sequence[Form], aliases: Aliases) -> Merged:
@@ -105,37 +113,50 @@ def merge(forms: Sequence[Form], aliases: Aliases) -> Merged:
 
 def _equal(forms: Sequence[Form], aliases: Aliases) -> list[_Group]:
     """Rules 1 and 2; the groups in the order of their places."""
+    bases = [_base(form, aliases) for form in forms]
+    counts: dict[tuple[bool, str], Counter[str]] = defaultdict(Counter)
+    for form, (base, _) in zip(forms, bases, strict=True):
+        counts[form.named, base][form.label] += form.articles
+    types = {place: _types(count) if place[0] else {label: label for label in count} for place, count in counts.items()}
     members: dict[str, list[str]] = defaultdict(list)
     for alias, first in aliases.groups.items():
         members[first].append(alias)
-    groups: dict[tuple[str, str], _Group] = {}
-    for number, form in enumerate(forms):
-        label = _most(form.types)
-        spelled = person_key if label in PERSONS and not form.space else str
-        first = "" if form.space else _alias(form.key, label, aliases)
+    groups: dict[tuple[bool, str, str], _Group] = {}
+    for number, (form, (base, first)) in enumerate(zip(forms, bases, strict=True)):
+        label = types[form.named, base][form.label]
+        place = (form.named, base, label)
+        group = groups.setdefault(place, _Group(place, frozenset([base])))
         if first:
-            place, keys = ("alias", first), frozenset(map(spelled, members[first]))
-        elif form.space:
-            place, keys = (f"only {form.space}", form.key), frozenset([form.key])
-        else:
-            key = people_key(form.key) if label in PEOPLES else spelled(form.key)
-            kind = label if label in (*PEOPLES, *PERSONS) else ""
-            place, keys = (f"named {kind}", key), frozenset([key])
-        group = groups.setdefault(place, _Group(place, first, keys))
+            group.first = first
+            group.keys = frozenset(map(person_key if label in PERSONS else str, members[first]))
         group.forms.append(number)
-        group.types.update(form.types)
-        for short, count in form.called.items():
-            group.called[spelled(short)] += count
-        group.apart.update(map(spelled, form.apart))
+        group.called.update(form.called)
+        group.apart |= form.apart
     return [groups[place] for place in sorted(groups)]
 
 
-def _alias(key: str, label: str, aliases: Aliases) -> str:
-    """The form of the alias group that a form belongs to, or nothing."""
-    for known in (key, people_key(key) if label in PEOPLES else key):
-        if known in aliases.groups and (label not in PERSONS or known in aliases.of_persons):
-            return aliases.groups[known]
-    return ""
+def _base(form: Form, aliases: Aliases) -> tuple[str, str]:
+    """What equal forms of named types share, and the form of the alias group, "" where it is in none."""
+    if not form.named:
+        return form.key, ""
+    people = people_key(form.key) if form.label in PEOPLES else form.key
+    for known in (form.key, people):
+        if known in aliases.groups and (form.label not in PERSONS or known in aliases.of_persons):
+            return aliases.groups[known], aliases.groups[known]
+    return (person_key(form.key) if form.label in PERSONS else people), ""
+
+
+def _types(counts: Counter[str]) -> dict[str, str]:
+    """Each type that one form came with → the type that it is taken for."""
+    found: dict[str, str] = {}
+    for label in sorted(counts, key=lambda label: (-counts[label], label)):
+        leaders = [leader for leader in dict.fromkeys(found.values()) if _alike(label, leader, counts)]
+        found[label] = leaders[0] if leaders else label
+    return found
+
+
+def _alike(label: str, leader: str, counts: Counter[str]) -> bool:
+    return counts[label] <= _SLIP * counts[leader] or any(label in kin and leader in kin for kin in _KIN)
 
 
 def _hosts(groups: list[_Group]) -> dict[int, int]:
@@ -144,21 +165,20 @@ def _hosts(groups: list[_Group]) -> dict[int, int]:
     by_word: dict[tuple[str, str], list[int]] = defaultdict(list)  # type and a word → roots with it, none shorter
     for number in sorted(range(len(groups)), key=lambda n: (-max(len(key.split()) for key in groups[n].keys), n)):
         group = groups[number]
-        label = _most(group.types)
-        if label not in BY_INCLUSION:
+        if not group.place[0] or group.label not in BY_INCLUSION:
             continue
-        if not group.first and (host := _host(group, label, groups, by_word)) is not None:
+        if not group.first and (host := _host(group, groups, by_word)) is not None:
             found[number] = host
             groups[host].called.update(group.called)
             groups[host].apart |= group.apart
         else:
             for word in {word for key in group.keys for word in key.split()}:
-                by_word[label, word].append(number)
+                by_word[group.label, word].append(number)
     return found
 
 
-def _host(short: _Group, label: str, groups: list[_Group], by_word: dict[tuple[str, str], list[int]]) -> int | None:
-    (key,) = short.keys
+def _host(short: _Group, groups: list[_Group], by_word: dict[tuple[str, str], list[int]]) -> int | None:
+    (key,), label = short.keys, short.label
     fits: dict[int, str] = {}
     for number in min((by_word.get((label, word), []) for word in key.split()), key=len, default=[]):
         long = next((long for long in sorted(groups[number].keys) if shortens(key, long, label)), None)
@@ -217,15 +237,15 @@ def _entity(root: _Group, forms: list[Form], all_forms: Sequence[Form], aliases:
     full = aliases.names[root.first] if root.first else _most(own) if own else root.place[1]
     name = full
     if not root.first:
-        telling = [spelling for spelling in spellings if len(spelling.split()) > 1]
+        telling = [x for x in spellings if len(x.split()) > 1 or root.label not in BY_INCLUSION]
         # Of equally frequent ones the longest form's. The longest alone may be a slip of the tagger that added a word.
         name = min(telling, key=lambda x: (-spellings[x], x != full, -len(x), x), default=full)
     others = sorted((other for other in spellings if other != name), key=lambda other: (-spellings[other], other))
     keys = {alias for alias, first in aliases.groups.items() if first == root.first} if root.first else set()
     keys |= {form.key for form in forms} | {form_key(full)}
     called = frozenset(short for form in forms for short in form.called)
-    label = _most(_sum(form.types for form in forms))
-    return GraphEntity(name, full, label, tuple(others[:_MOST_NAMES]), frozenset(keys), called - keys)
+    types = _sum(Counter({form.label: form.articles}) for form in forms)
+    return GraphEntity(name, full, _most(types), tuple(others[:_MOST_NAMES]), frozenset(keys), called - keys)
 
 
 def _sum(counters: Iterable[Counter[str]]) -> Counter[str]:

@@ -94,16 +94,18 @@ def _own_table(path: str | Path) -> list[list[str]]:
 
 @dataclass
 class Form:
-    """One normalised form. `space` parts what never merges: "" holds all named types, others have their type's name.
+    """One normalised form with one type. `named`: whether the type exists outside stances, too.
 
-    The counters count articles. `called`: shorter forms that this entity was mentioned by. `apart`: shorter forms
-    that some article gave to another entity of the same type beside this one. Both hold `person_key` for persons.
+    The counters count articles, as does `articles`. `called`: shorter forms that this entity was mentioned by. `apart`:
+    shorter forms that some article gave to another entity of the same type beside this one. Both hold `person_key` for
+    persons.
     """
 
-    space: str
+    label: str
+    named: bool
     key: str
+    articles: int = 0
     spellings: Counter[str] = field(default_factory=Counter)
-    types: Counter[str] = field(default_factory=Counter)
     called: Counter[str] = field(default_factory=Counter)
     apart: set[str] = field(default_factory=set)
 
@@ -112,7 +114,7 @@ class Names:
     """Collects forms. Form 0 is the articles' own voice."""
 
     def __init__(self, labels: LabelSet) -> None:
-        self.forms = [Form(AUTHOR, AUTHOR, Counter({AUTHOR: 1}), Counter({AUTHOR: 1}))]
+        self.forms = [Form(AUTHOR, False, AUTHOR, 1, Counter({AUTHOR: 1}))]
         self._numbers = {(AUTHOR, AUTHOR): 0}
         self._unnamed = {label.name for label in labels.types if label.only_in_stances}
 
@@ -128,7 +130,7 @@ class Names:
             number = self._number(entity, state or form_key(entity.name))
             found[entity.id] = number
             form = self.forms[number]
-            form.types[entity.type] += 1
+            form.articles += 1
             if state is not None:
                 form.spellings.setdefault(_written_states().get(state, state), 0)
             else:
@@ -142,10 +144,9 @@ class Names:
         return found
 
     def _number(self, entity: Entity, key: str) -> int:
-        space = entity.type if entity.type in self._unnamed else ""
-        number = self._numbers.setdefault((space, key), len(self.forms))
+        number = self._numbers.setdefault((entity.type, key), len(self.forms))
         if number == len(self.forms):
-            self.forms.append(Form(space, key))
+            self.forms.append(Form(entity.type, entity.type not in self._unnamed, key))
         return number
 
     def _part(self, article: Article, found: Mapping[str, int]) -> None:

@@ -18,10 +18,23 @@ from mawaqif.article import Entity, Mention
 from mawaqif.tables import read_table
 from mawaqif.text import fold, strip_proclitics
 
+__all__ = [
+    "BY_INCLUSION",
+    "PEOPLES",
+    "PERSONS",
+    "aliases",
+    "capitals",
+    "cluster",
+    "name_key",
+    "people_key",
+    "shortens",
+    "state_of_capital",
+]
+
 # How a type's shorter names join longer ones: any run of words inside a person's name, and so on.
-_BY_INCLUSION = ("PERS", "ORG", "FAC", "EVENT", "LAW")
-_PERSONS = ("PERS",)
-_PEOPLES = ("NORP",)
+BY_INCLUSION = ("PERS", "ORG", "FAC", "EVENT", "LAW")
+PERSONS = ("PERS",)
+PEOPLES = ("NORP",)
 
 
 @dataclass
@@ -39,26 +52,30 @@ class _Cluster:
 @cache
 def aliases() -> dict[str, str]:
     """Folded alias → folded first name of its group, from the shipped table."""
-    return {_key(name): _key(group[0]) for group in read_table("aliases") for name in group}
+    return {name_key(name): name_key(group[0]) for group in read_table("aliases") for name in group}
 
 
 @cache
 def capitals() -> tuple[dict[str, str], frozenset[str]]:
     """Folded capital → folded name of its state, and the folded words after which a capital is only a place."""
     table = read_table("capitals")
-    states = {_key(city): aliases().get(_key(state), _key(state)) for city, state in table["capitals"].items()}
+    states = {
+        name_key(city): aliases().get(name_key(state), name_key(state)) for city, state in table["capitals"].items()
+    }
     return states, frozenset(map(fold, table["places"]))
 
 
 def cluster(text: str, spans: Sequence[tuple[int, int, str, float]]) -> tuple[list[Mention], list[Entity]]:
     """Mentions and entities of an article from its spans (start, end, type, score), in text order."""
     readings = [strip_proclitics(_inline(text[start:end])) for start, end, *_ in spans]
-    heard = Counter((spans[n][2], key) for n, names in enumerate(readings) for key in {_key(name) for name in names})
+    heard = Counter(
+        (spans[n][2], key) for n, names in enumerate(readings) for key in {name_key(name) for name in names}
+    )
     clusters: dict[tuple[str, str], _Cluster] = {}
     for number, (_, _, label, _) in enumerate(spans):
         name = _most_heard(readings[number], label, heard)
-        key = _people(_key(name)) if label in _PEOPLES else _key(name)
-        key = _state(key, text, *spans[number][:2]) or aliases().get(key, key)
+        key = people_key(name_key(name)) if label in PEOPLES else name_key(name)
+        key = state_of_capital(key, text, *spans[number][:2]) or aliases().get(key, key)
         found = clusters.setdefault((label, key), _Cluster(label, key))
         found.names[name] += 1
         found.mentions.append(number)
@@ -78,17 +95,17 @@ def _inline(surface: str) -> str:
     return " ".join(surface.replace("#", " ").split()) or surface
 
 
-def _key(name: str) -> str:
+def name_key(name: str) -> str:
     """Folded, without the article on any word: «الولايات المتحدة» and «ولايات متحدة» are one key."""
     return " ".join(word.removeprefix("ال") if len(word) > 4 else word for word in fold(name).split())
 
 
-def _people(key: str) -> str:
+def people_key(key: str) -> str:
     """A people's name without الشعب and without its ending."""
     return re.sub(r"(?<=\w\w\w)ي(?:ون|ين|ا|ه)?$", "ي", key.removeprefix("شعب "))
 
 
-def _state(key: str, text: str, start: int, end: int) -> str | None:
+def state_of_capital(key: str, text: str, start: int, end: int) -> str | None:
     """The state that a capital's mention stands for; None where it is only a place, or no capital."""
     states, places = capitals()
     if key not in states:
@@ -103,8 +120,8 @@ def _state(key: str, text: str, start: int, end: int) -> str | None:
 
 def _most_heard(names: list[str], label: str, heard: Counter[tuple[str, str]]) -> str:
     """The reading that most mentions share; the most plausible one where none is shared."""
-    best = max(names, key=lambda name: heard[label, _key(name)])
-    return best if heard[label, _key(best)] > heard[label, _key(names[0])] else names[0]
+    best = max(names, key=lambda name: heard[label, name_key(name)])
+    return best if heard[label, name_key(best)] > heard[label, name_key(names[0])] else names[0]
 
 
 def _include(clusters: list[_Cluster]) -> list[_Cluster]:
@@ -112,9 +129,9 @@ def _include(clusters: list[_Cluster]) -> list[_Cluster]:
     the first one after."""
     kept = list(clusters)
     for small in sorted(clusters, key=lambda c: len(c.key.split())):
-        if small.type not in _BY_INCLUSION:
+        if small.type not in BY_INCLUSION:
             continue
-        hosts = [c for c in kept if c is not small and c.type == small.type and _joins(small, c)]
+        hosts = [c for c in kept if c is not small and c.type == small.type and shortens(small.key, c.key, c.type)]
         if not hosts:
             continue
         before = [c for c in hosts if c.mentions[0] < small.mentions[0]]
@@ -125,8 +142,10 @@ def _include(clusters: list[_Cluster]) -> list[_Cluster]:
     return sorted(kept, key=lambda c: c.mentions[0])
 
 
-def _joins(small: _Cluster, large: _Cluster) -> bool:
-    return _inside(small.key, large.key) or (small.type in _PERSONS and _skips(small.key.split(), large.key.split()))
+def shortens(short: str, long: str, type: str) -> bool:
+    """Whether one key may be a short form of the other among names of this type: a run of its words or, in a person's
+    name, with names in the middle left out."""
+    return _inside(short, long) or (type in PERSONS and _skips(short.split(), long.split()))
 
 
 def _skips(short: list[str], long: list[str]) -> bool:

@@ -9,6 +9,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 from io import BufferedReader, BytesIO, RawIOBase
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -36,8 +37,9 @@ class Inputs:
 
     Iterating yields in a fixed order each article, or the InputError of what is none. A text or HTML file is one
     article with the file's stem as id, or its path where another file has that stem; standard input is JSON lines if
-    it begins with `{`, else one text. Annotations in the input are dropped. `exclude`: resolved paths that a directory
-    may hold and that are not read. `position` and `size` are bytes, on disk, of what has been read and of everything.
+    it begins with `{`, else one text. Annotations in the input are dropped; `tagged` keeps them, and then only JSON
+    lines and Parquet are read. `exclude`: resolved paths that a directory may hold and that are not read. `position`
+    and `size` are bytes, on disk, of what has been read and of everything.
     """
 
     def __init__(
@@ -47,9 +49,12 @@ class Inputs:
         columns: Columns | None = None,
         stdin: BinaryIO | None = None,
         exclude: Collection[Path] = (),
+        tagged: bool = False,
     ) -> None:
         self.paths = list(paths)
-        self._columns = columns or Columns()
+        self._columns = replace(columns or Columns(), annotations=tagged)
+        self._tagged = tagged
+        self._known = (*_JSONL, *_PARQUET) if tagged else _KNOWN
         self._stdin = stdin
         self._exclude = exclude
         self._done = 0  # bytes in files that are read to their end
@@ -98,8 +103,9 @@ class Inputs:
             found = True
             yield file
         if not found:
-            kinds = ".txt, .html, .jsonl, .csv or .parquet"
-            yield InputError(f"holds no {kinds} file; name the files to tag", path=path)
+            kinds = ".jsonl or .parquet" if self._tagged else ".txt, .html, .jsonl, .csv or .parquet"
+            wanted = "of tagged articles" if self._tagged else "to tag"
+            yield InputError(f"holds no {kinds} file; name the files {wanted}", path=path)
 
     def _walk(self, directory: str) -> Iterator[str]:
         """Depth first, by name. Links to directories are not followed: they may lead back."""
@@ -110,7 +116,7 @@ class Inputs:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 yield from self._walk(entry.path)
-            elif entry.name.lower().endswith(_KNOWN) and entry.is_file():
+            elif entry.name.lower().endswith(self._known) and entry.is_file():
                 yield entry.path
 
     def _read(self, path: str) -> Iterator[Item]:
@@ -121,6 +127,8 @@ class Inputs:
         for suffix in (*_PACKED[1:], Path(path.removesuffix(".gz").removesuffix(".zst")).suffix):
             stem = stem.removesuffix(suffix) or stem
         suffix = Path(path).suffix
+        if self._tagged and not name.endswith(self._known):
+            raise InputError("is no file of tagged articles; give JSON lines (.jsonl) or Parquet", path=path)
         if not name.endswith(_KNOWN) and suffix:
             kinds = "text (.txt), HTML, JSON lines (.jsonl), CSV or Parquet"
             raise InputError(f"{suffix} files are not read; give {kinds}", path=path)
@@ -154,7 +162,7 @@ class Inputs:
         stream = stdin if isinstance(stdin, BufferedReader) else _stdin(stdin.read())
         if not stream.peek(1).removeprefix(BOM).strip():  # nothing but white space as yet
             stream = _stdin(stream.read())
-        if stream.peek(1).removeprefix(BOM).lstrip().startswith(b"{"):
+        if self._tagged or stream.peek(1).removeprefix(BOM).lstrip().startswith(b"{"):
             yield from read_jsonl(stream, "<stdin>", "stdin", self._columns)
         else:
             yield _text(stream.read(), "<stdin>", "stdin")

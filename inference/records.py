@@ -1,7 +1,7 @@
 """Records in: the lines of JSON lines, the rows of CSV and Parquet, each an article or the InputError that says why.
 
 All three are streamed: no more of a file is in memory than a line, a row or one batch of rows. Annotations in the
-input are dropped, other fields and columns are kept as the article's extra fields.
+input are dropped unless they are asked for, other fields and columns are kept as the article's extra fields.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ _PANDAS_INDEX = "__index_level_"
 
 @dataclass(frozen=True)
 class Columns:
-    """The fields or columns that hold an article's text and its id."""
+    """The fields or columns that hold an article's text and its id, and whether the annotations are read too."""
 
     text: str = "text"
     id: str = "id"
+    annotations: bool = False
 
 
 def read_jsonl(stream: BinaryIO, name: str, stem: str, columns: Columns) -> Iterator[Item]:
@@ -156,7 +157,8 @@ def read_parquet(stream: BinaryIO, name: str, stem: str, columns: Columns) -> It
         names = [column for column in table.schema_arrow.names if not column.startswith(_PANDAS_INDEX)]
         if columns.text not in names:
             raise InputError(_no_column(columns, names), path=name)
-        for batch in table.iter_batches(batch_size=_ROWS, columns=[n for n in names if n not in ANNOTATIONS]):
+        dropped = () if columns.annotations else ANNOTATIONS
+        for batch in table.iter_batches(batch_size=_ROWS, columns=[n for n in names if n not in dropped]):
             for row in batch.to_pylist():
                 number += 1
                 record = {key: plain for key, value in row.items() if (plain := _plain(value)) is not None}
@@ -178,7 +180,7 @@ def _plain(value: Any) -> Any:
 
 def _article(record: Mapping[str, Any], default_id: str, columns: Columns) -> Article:
     """Raises ArticleError for a record that is no article or has no text."""
-    data = {key: value for key, value in record.items() if key not in ANNOTATIONS}
+    data = {key: value for key, value in record.items() if columns.annotations or key not in ANNOTATIONS}
     for field, column in (("text", columns.text), ("id", columns.id)):
         if column != field and column in data:
             if field in data:  # another column has the field's name: kept, under a name of its own

@@ -26,7 +26,7 @@ from mawaqif.article import Article
 from mawaqif.labels import EntityType, LabelSet, StanceLabel
 from mawaqif.views import in_reading_order, one_line
 
-__all__ = ["render"]
+__all__ = ["Isolated", "render"]
 
 _FIRST_OFFSETS = 3  # places of an entity that are listed; the rest is in its count
 # rich sends a control segment as it stands; the code only says that it is one, and consoles of old Windows, which
@@ -46,7 +46,7 @@ def render(article: Article, labels: LabelSet) -> RenderableType:
     return Group(*parts)
 
 
-class _Isolated:
+class Isolated:
     """Text that wraps like any other, with each line in a bidi isolate of its own.
 
     Padding for a right-aligned column stands outside the isolate, or a terminal that reorders would move it.
@@ -71,8 +71,8 @@ class _Isolated:
 
 def _header(article: Article) -> RenderableType:
     facts = " · ".join(one_line(fact) for fact in (article.id, article.date, article.source) if fact)
-    title = [_Isolated(article.title, "bold")] if article.title else []
-    return Group(*title, _Isolated(facts, "dim"))
+    title = [Isolated(article.title, "bold")] if article.title else []
+    return Group(*title, Isolated(facts, "dim"))
 
 
 def _entities(article: Article, labels: LabelSet) -> Table:
@@ -82,7 +82,7 @@ def _entities(article: Article, labels: LabelSet) -> Table:
         starts = sorted(mention.start for mention in article.mentions_of(entity.id))
         more = ", …" if len(starts) > _FIRST_OFFSETS else ""
         table.add_row(
-            _Isolated(entity.name),
+            Isolated(entity.name),
             Text(one_line(entity.type), styles.get(entity.type, "")),
             str(len(starts)),
             Text(", ".join(map(str, starts[:_FIRST_OFFSETS])) + more, "dim"),
@@ -100,11 +100,11 @@ def _stances(article: Article, labels: LabelSet) -> Table:
         evidence: list[RenderableType] = []
         if stance.evidence:
             start, end = stance.evidence
-            evidence = [_Isolated(article.surface(stance.evidence)), Text(f"{start}-{end}", "dim")]
+            evidence = [Isolated(article.surface(stance.evidence)), Text(f"{start}-{end}", "dim")]
         table.add_row(
-            _Isolated(names.get(stance.holder, stance.holder), "bold"),
+            Isolated(names.get(stance.holder, stance.holder), "bold"),
             Text(one_line(stance.stance), styles.get(stance.stance, "")),
-            _Isolated(names.get(stance.target, stance.target), "bold"),
+            Isolated(names.get(stance.target, stance.target), "bold"),
             Text("\n".join(voice + score)),
             Group(*evidence),
         )

@@ -14,6 +14,7 @@ import typer
 from mawaqif import __version__
 from mawaqif.cli_data import app as data_app
 from mawaqif.cli_eval import app as eval_app
+from mawaqif.cli_graph import app as graph_app
 from mawaqif.cli_serve import app as serve_app
 from mawaqif.cli_tag import app as tag_app
 from mawaqif.cli_train import app as train_app
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(tag_app)
 app.add_typer(serve_app)
+app.add_typer(graph_app)
 app.add_typer(train_app)
 app.add_typer(eval_app)
 app.add_typer(data_app)

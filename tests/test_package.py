@@ -116,6 +116,7 @@ def test_the_wheel_holds_everything(site: Path) -> None:
     server = ROOT / "inference" / "server"
     expected |= {f"mawaqif/inference/server/{path.relative_to(server)}" for path in server.rglob("*.*[!c]")}
     expected |= {"mawaqif/py.typed", "mawaqif/notebook.html.j2", "mawaqif/inference/page.html.j2"}
+    expected |= {f"mawaqif/inference/graph/{path.name}" for path in (ROOT / "inference" / "graph").glob("*.*")}
     assert expected <= inside
     assert any(name.endswith("licenses/LICENSE") for name in inside)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mawaqif.article import Article
-from mawaqif.inference.clustering import _key, aliases, capitals, cluster
+from mawaqif.inference.clustering import aliases, capitals, cluster, name_key
 from mawaqif.text import words
 
 
@@ -195,5 +195,5 @@ def test_the_alias_table_is_well_formed() -> None:
     seen: dict[str, int] = {}
     for number, group in enumerate(table):
         for name in group:
-            assert seen.setdefault(_key(name), number) == number, f"{name} is in two groups"
+            assert seen.setdefault(name_key(name), number) == number, f"{name} is in two groups"
     assert set(aliases()) == set(seen)

@@ -15,8 +15,8 @@ from mawaqif.errors import InputError
 from mawaqif.inference.graph.dates import iso_date
 from mawaqif.inference.graph.merging import GraphEntity, merge
 from mawaqif.inference.graph.names import Aliases, Names
-from mawaqif.inference.pages import one_line
 from mawaqif.labels import LabelSet
+from mawaqif.views import one_line
 
 __all__ = ["TABLES", "Corpus"]
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from mawaqif.inference.graph.build import Graph
 from mawaqif.inference.graph.outputs import to_json
-from mawaqif.inference.pages import one_line
 from mawaqif.labels import LabelSet
+from mawaqif.views import one_line
 
 if TYPE_CHECKING:
     import jinja2

@@ -68,7 +68,7 @@ def test_colours_are_those_of_the_labels(annotated: list[Article], labels: Label
     colors = {label.name: label.color for label in (*labels.types, *labels.stances)}
     assert f"background:{colors['ORG']}" in fragment
     assert f"solid {colors['against']}" in fragment
-    strange = annotated[0].model_copy(update={"stances": []})
+    strange = annotated[0].model_copy(update={"stances": []}, deep=True)
     strange.mentions[0].type = strange.entities[0].type = "CLUB"
     assert "#d8d8d8" in to_fragment(strange, labels)
     assert "لا مواقف" in to_fragment(strange, labels)

@@ -152,7 +152,7 @@ def service() -> type[Service]:
     return Service
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     """A headless browser; skipped where playwright or Chromium is not there."""
     api = pytest.importorskip("playwright.sync_api")

@@ -35,7 +35,7 @@ TAG_BODY: dict[str, Any] = {
     },
 }
 STREAM_BODY: dict[str, Any] = {
-    "required": False,
+    "required": True,
     "description": "One article a line, each as the body of `/tag`. Blank lines are passed over.",
     "content": {"application/x-ndjson": {"schema": {}, "example": '{"text": "رفض البرلمان الخطة."}\n'}},
 }

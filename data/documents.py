@@ -8,7 +8,7 @@ from typing import TextIO, cast
 
 from mawaqif.errors import InputError
 
-__all__ = ["read_documents"]
+__all__ = ["named_documents", "read_documents"]
 
 
 def read_documents(path: str | Path, share: float = 1.0, seed: int = 0) -> Iterator[str]:
@@ -33,3 +33,9 @@ def read_documents(path: str | Path, share: float = 1.0, seed: int = 0) -> Itera
         raise InputError(f"cannot be read as text ({error})", path=str(path)) from error
     if paragraphs and chooser.random() < share:
         yield "\n".join(paragraphs)
+
+
+def named_documents(path: str | Path) -> Iterator[tuple[str, str]]:
+    """The documents of a file with their ids, `<file>:<number from 1>`. Raises InputError as `read_documents`."""
+    stem = Path(path).name.split(".")[0]
+    yield from ((f"{stem}:{number}", text) for number, text in enumerate(read_documents(path), 1))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mawaqif.article import Article
 from mawaqif.cues import count_cues, cue_stances
-from mawaqif.data.documents import read_documents
+from mawaqif.data.documents import named_documents
 from mawaqif.labels import LabelSet
 from mawaqif.text import words
 
@@ -24,11 +24,11 @@ def pick_documents(
 
     An article is called `<file>:<number of the document>`; `terms`, if given, becomes its field `terms`.
     """
-    stem, extra = Path(path).name.split(".")[0], {} if terms is None else {"terms": terms}
-    for number, text in enumerate(read_documents(path), 1):
+    extra = {} if terms is None else {"terms": terms}
+    for name, text in named_documents(path):
         spans = words(text)
         if min_words <= len(spans) <= max_words and count_cues(text, spans) >= min_cues:
-            yield Article.from_dict({"id": f"{stem}:{number}", "text": text, **extra})
+            yield Article.from_dict({"id": name, "text": text, **extra})
 
 
 def silver(articles: Iterable[Article], labels: LabelSet, min_stances: int = 1) -> Iterator[Article]:

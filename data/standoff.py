@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from mawaqif.article import Article, parse_object
-from mawaqif.data.documents import read_documents
+from mawaqif.data.documents import named_documents
 from mawaqif.data.names import name_from
 from mawaqif.errors import ArticleError, InputError
-from mawaqif.jsonl import collect, read_articles, read_lines
+from mawaqif.jsonl import ANNOTATIONS, collect, read_articles, read_lines
 
 __all__ = ["attach", "checksum", "detach", "read_texts", "write_standoff"]
 
@@ -48,7 +48,7 @@ def detach(article: Article) -> dict[str, Any]:
             reason = "belongs to no entity; give it one, annotation apart from its text is by entities"
             raise ArticleError(reason, article_id=article.id, field=f"mentions[{number}]")
     data = article.to_dict()
-    kept = {k: v for k, v in data.items() if k not in ("id", "text", "title", "mentions", "entities", "stances")}
+    kept = {k: v for k, v in data.items() if k not in ("id", "text", "title", *ANNOTATIONS)}
     return {
         "id": article.id,
         "sha256": checksum(article.text),
@@ -98,7 +98,7 @@ def _attached(record: Mapping[str, Any], texts: Mapping[str, str]) -> Article:
         names = {entity: _name(text, entity, record["mentions"]) for entity in entities}
     except (KeyError, TypeError, ValueError) as error:
         raise ArticleError(f"is no annotation apart from its text ({error!r})", article_id=name) from None
-    other = {k: v for k, v in record.items() if k not in ("id", "sha256", "mentions", "entities", "stances")}
+    other = {k: v for k, v in record.items() if k not in ("id", "sha256", *ANNOTATIONS)}
     named = [{"id": entity, "type": label, "name": names[entity]} for entity, label in entities.items()]
     return Article.from_dict(
         {"id": name, "text": text, **other, "mentions": mentions, "entities": named, "stances": stances}
@@ -117,8 +117,7 @@ def read_texts(path: str | Path) -> Iterator[tuple[str, str]]:
     """
     path = Path(path)
     if path.name.endswith(TEXT_SUFFIXES):
-        stem = path.name.split(".")[0]
-        yield from ((f"{stem}:{number}", text) for number, text in enumerate(read_documents(path), 1))
+        yield from named_documents(path)
     else:
         yield from ((article.id, article.text) for article in read_articles(path, text_only=True))
 

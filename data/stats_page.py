@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from mawaqif.data.stats import Spread, Statistics
 from mawaqif.labels import LabelSet
-
-if TYPE_CHECKING:
-    import jinja2
+from mawaqif.templates import template
 
 __all__ = ["to_html", "write_html"]
 
@@ -55,7 +51,9 @@ def to_html(statistics: Statistics, labels: LabelSet, *, title: str = "mawaqif d
         _stacked("Most frequent targets", statistics.for_and_against, stances),
         *(_bars(f"Articles by {name}", counts, {}) for name, counts in statistics.fields.items()),
     ]
-    return _template().render(title=title, statistics=statistics, plots=[plot for plot in plots if plot.bars])
+    return template("mawaqif.data", "stats.html.j2", trim_blocks=True).render(
+        title=title, statistics=statistics, plots=[plot for plot in plots if plot.bars]
+    )
 
 
 def write_html(
@@ -100,11 +98,3 @@ def _stacked(title: str, rows: Sequence[tuple[str, Mapping[str, int]]], colors: 
     several = any(len(counts) > 1 for _, counts in rows)
     names = dict.fromkeys(name for _, counts in rows for name, count in counts.items() if count) if several else {}
     return _Plot(title, bars, [(name, colors.get(name, _GREY)) for name in names])
-
-
-@cache
-def _template() -> jinja2.Template:
-    import jinja2
-
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    return environment.from_string((files("mawaqif.data") / "stats.html.j2").read_text(encoding="utf-8"))

@@ -7,18 +7,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import cache
-from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from mawaqif.data.problems import CODES, Problem
 from mawaqif.data.validate import Report
 from mawaqif.labels import LabelSet
-
-if TYPE_CHECKING:
-    import jinja2
+from mawaqif.templates import template
 
 __all__ = ["to_html", "write_html"]
 
@@ -55,7 +51,7 @@ def to_html(report: Report, labels: LabelSet, *, limit: int = 200) -> str:
             groups.setdefault((problem.path, problem.line, problem.article_id), []).append(problem)
     # sorted is stable: articles with errors first, otherwise as in the files
     ranked = sorted(groups.values(), key=lambda problems: all(p.severity == "warning" for p in problems))
-    return _template().render(
+    return template("mawaqif.data", "validation.html.j2", trim_blocks=True).render(
         report=report,
         codes=[(code, *CODES[code], count) for code, count in Counter(p.code for p in report.problems).most_common()],
         general=general,
@@ -115,11 +111,3 @@ def _lines(
 
 def _is_span(start: Any, end: Any, text: str) -> bool:
     return isinstance(start, int) and isinstance(end, int) and 0 <= start < end <= len(text)
-
-
-@cache
-def _template() -> jinja2.Template:
-    import jinja2
-
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    return environment.from_string((files("mawaqif.data") / "validation.html.j2").read_text(encoding="utf-8"))

@@ -11,7 +11,6 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.resources import files
 from itertools import chain
 from pathlib import Path
 from textwrap import shorten
@@ -27,6 +26,7 @@ from mawaqif.eval.matching import Confusion
 from mawaqif.eval.pairs import pair
 from mawaqif.eval.report import Report
 from mawaqif.labels import LabelSet
+from mawaqif.templates import environment
 
 __all__ = ["report_page", "write_page"]
 
@@ -71,13 +71,9 @@ def report_page(
 
     `mentions_only` for gold that knows no entities and stances.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters |= {"number": tables.number, "clean": _clean}
-    template = environment.from_string((files("mawaqif.eval") / "report.html.j2").read_text(encoding="utf-8"))
+    pages = environment("mawaqif.eval", trim_blocks=True, lstrip_blocks=True)
+    pages.filters |= {"number": tables.number, "clean": _clean}
+    template = pages.get_template("report.html.j2")
     errors = find_errors(pair(gold, predicted))
     types = list(dict.fromkeys([*labels.type_names, *_types_of(errors)]))
     return template.render(
@@ -89,9 +85,7 @@ def report_page(
         headline={k: v for k, v in report.headline.items() if k.startswith("mentions") or not mentions_only},
         stance_tables={} if mentions_only else _stance_tables(report),
         matrices=_matrices(report, mentions_only),
-        plots=[
-            (caption, environment.filters["safe"](svg)) for caption, svg in ([] if mentions_only else _plots(report))
-        ],
+        plots=[(caption, pages.filters["safe"](svg)) for caption, svg in ([] if mentions_only else _plots(report))],
         robustness=robustness,
         articles=[_view(found) for found in errors],
         kinds=KINDS,

@@ -7,7 +7,7 @@ directory removed. So the output is the same to the last byte however often a ru
 output was made from stays in a small file beside it, so that a rerun of a run that has ended does nothing.
 
     <output>.parts/run.json      the inputs, the model and the options; a run with others is refused
-    <output>.run               the same of a run that has ended, with size and time of the files it wrote
+    <output>.run                   the same of a run that has ended, with size and time of the files it wrote
     <output>.parts/00000000.part   gzip of lines, one a record: `+` and the tagged article, or `-` and the reject
 """
 
@@ -222,8 +222,8 @@ class Run:
     """A run from inputs to the file `output` that can be taken up again.
 
     `settings` is what the result depends on, as JSON values, in sections: name → key → value. A run that has ended
-    begins again; ask `finished` first. Raises ConfigError
-    where another run, with other settings, has begun to write this output. `fresh`: forget what a run before has done.
+    begins again; ask `finished` first. Raises ConfigError where another run, with other settings, has begun to write
+    this output. `fresh`: forget what a run before has done.
     """
 
     def __init__(self, output: Path, settings: Settings, *, part: int = PART, fresh: bool = False) -> None:

@@ -41,8 +41,12 @@ _ROW_GROUP = 2048  # articles
 def check_suffix(path: Path) -> None:
     """Raises InputError for a name that promises what is not written; one without suffix becomes JSON lines."""
     if path.suffix and not path.name.endswith((*_JSONL, *_CSV, ".parquet", ".html")):
-        names = ".jsonl, .csv (both also .gz or .zst), .parquet or .html"
-        raise InputError(f"cannot be written; choose a name that ends in {names}", path=str(path))
+        raise unwritable(path, ".jsonl, .csv (both also .gz or .zst), .parquet or .html")
+
+
+def unwritable(path: Path, names: str) -> InputError:
+    """The error for a name that says no form in which something can be written."""
+    return InputError(f"cannot be written; choose a name that ends in {names}", path=str(path))
 
 
 def write(lines: Iterable[bytes], path: Path, labels: LabelSet, rows: Rows = "mentions") -> None:

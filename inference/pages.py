@@ -8,20 +8,13 @@ the control characters that `mawaqif.views` replaces, the text is what the artic
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mawaqif.article import Article
 from mawaqif.labels import LabelSet
-from mawaqif.views import Glosses, one_line, view
-
-if TYPE_CHECKING:
-    import jinja2
+from mawaqif.templates import template
+from mawaqif.views import LINES, Glosses, one_line, view
 
 __all__ = ["to_html", "write_html"]
 
@@ -33,9 +26,10 @@ def to_html(articles: Iterable[Article], labels: LabelSet, *, title: str | None 
     """
     glosses = Glosses(labels)
     views = [view(number, article, glosses) for number, article in enumerate(articles, 1)]
-    return _template().render(
+    return template("mawaqif.inference", "page.html.j2").render(
         title=one_line(title) if title else None,
         articles=views,
+        lines=LINES,
         types=[(glosses.types[label.name].css, label.color) for label in labels.types],
         stances=[(glosses.stances[label.name], label.color) for label in labels.stances],
         most_stances=max((len(view.stances) for view in views), default=0),
@@ -45,15 +39,3 @@ def to_html(articles: Iterable[Article], labels: LabelSet, *, title: str | None 
 def write_html(articles: Iterable[Article], path: str | Path, labels: LabelSet, *, title: str | None = None) -> None:
     """Write `to_html` to a file, as UTF-8."""
     Path(path).write_text(to_html(articles, labels, title=title), encoding="utf-8")
-
-
-@cache
-def _template() -> jinja2.Template:
-    import jinja2  # only here: whoever asks for another output has no use for it
-
-    def csp_hash(source: str) -> str:
-        return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
-
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    environment.filters["csp_hash"] = csp_hash
-    return environment.from_string((files("mawaqif.inference") / "page.html.j2").read_text(encoding="utf-8"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from mawaqif.console import Skipped, complain, errors
+from mawaqif.console import Skipped, complain, drop_output, errors
 from mawaqif.errors import ConfigError, require
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ def _write(columns: list[str], found: Any, output: Path | None, named: bool, *, 
                 sys.stdout.write(line)
             sys.stdout.flush()
         except BrokenPipeError:  # whoever read standard output has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            drop_output()
     else:
         shown = ["date", "source", "holder", "stance", "target", "voice", "score", "evidence"] if named else columns
         rows.show(shown, found, Console())

@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from mawaqif.console import MinScoreOption, ModelOption, PrecisionOption, Skipped, ThreadsOption, complain, errors
+from mawaqif.console import (
+    MinScoreOption,
+    ModelOption,
+    PrecisionOption,
+    Skipped,
+    ThreadsOption,
+    complain,
+    drop_output,
+    errors,
+)
 from mawaqif.errors import ConfigError, InputError, require
 
 if TYPE_CHECKING:
@@ -96,7 +105,7 @@ def tag(
             else:
                 deque(pages, maxlen=0)
         except BrokenPipeError:  # whoever read standard output has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            drop_output()
             raise typer.Exit from None
     skipped.exit()
 

@@ -23,28 +23,31 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mawaqif.article import Article
 from mawaqif.errors import require
 from mawaqif.wire import (
+    INFO,
     KeyRefusedError,
     OnError,
     OverloadedError,
     RefusedError,
+    Request,
     ServiceError,
     ServiceFailedError,
     TimedOutError,
     UnreachableError,
+    ask_list,
+    ask_one,
+    ask_stream,
     check,
-    params,
     read_article,
     read_articles,
     read_lines,
     read_object,
     sent,
-    sent_text,
 )
 
 if TYPE_CHECKING:
@@ -64,7 +67,6 @@ __all__ = [
 
 _LONGEST_WAIT = 60.0  # seconds, whatever Retry-After says
 _SECONDS = 120.0  # for an answer: longer than the service's own limit
-_NDJSON = {"Content-Type": "application/x-ndjson"}
 
 
 class _Common:
@@ -129,8 +131,7 @@ class Client(_Common):
 
     def tag(self, article: Article | str, *, min_score: float | None = None, evidence: bool = True) -> Article:
         """The article with its mentions, entities and stances. Raises ServiceError."""
-        body = sent_text(article) if isinstance(article, str) else sent(article)
-        return read_article(self._post("/tag", body, params(min_score, evidence)).content)
+        return read_article(self._send(ask_one(article, min_score, evidence)).content)
 
     def tag_many(
         self, articles: Sequence[Article], *, min_score: float | None = None, evidence: bool = True
@@ -139,8 +140,7 @@ class Client(_Common):
         self._know_limits()
         tagged: list[Article] = []
         for part in self._parts(articles):
-            body = f"[{', '.join(map(sent, part))}]"
-            tagged += read_articles(self._post("/tag", body, params(min_score, evidence)), len(part))
+            tagged += read_articles(self._send(ask_list(part, min_score, evidence)), len(part))
         return tagged
 
     def stream(
@@ -155,13 +155,12 @@ class Client(_Common):
         the rest goes on; it is raised where that is None."""
         self._know_limits()
         for part in self._parts(articles):
-            body = "".join(sent(article) + "\n" for article in part)
-            response = self._post("/tag/stream", body, params(min_score, evidence), _NDJSON)
+            response = self._send(ask_stream(part, min_score, evidence))
             yield from read_lines(response, part, on_error)
 
     def info(self) -> dict[str, Any]:
         """What `/info` says: version, model with its card and labels, limits."""
-        return read_object(self._get("/info"))
+        return read_object(self._send(INFO))
 
     def health(self) -> bool:
         """Whether the service takes articles; False also where it cannot be reached."""
@@ -173,20 +172,11 @@ class Client(_Common):
     def _know_limits(self) -> None:
         self._limits = self._limits or self.info()["limits"]
 
-    def _get(self, path: str) -> httpx.Response:
-        return self._send(lambda: self._client.get(path))
-
-    def _post(
-        self, path: str, body: str, options: dict[str, str], headers: dict[str, str] | None = None
-    ) -> httpx.Response:
-        kind = {"Content-Type": "application/json", **(headers or {})}
-        return self._send(lambda: self._client.post(path, content=body.encode(), params=options, headers=kind))
-
-    def _send(self, send: Callable[[], httpx.Response]) -> httpx.Response:
+    def _send(self, request: Request) -> httpx.Response:
         tries = 0
         while True:
             try:
-                response = send()
+                response = self._client.request(request.method, request.path, **request.options())
             except self._httpx.TransportError as error:
                 raise self._unreachable(error) from error
             if (seconds := self._wait(response, tries)) is None:
@@ -215,8 +205,7 @@ class AsyncClient(_Common):
 
     async def tag(self, article: Article | str, *, min_score: float | None = None, evidence: bool = True) -> Article:
         """As `Client.tag`."""
-        body = sent_text(article) if isinstance(article, str) else sent(article)
-        return read_article((await self._post("/tag", body, params(min_score, evidence))).content)
+        return read_article((await self._send(ask_one(article, min_score, evidence))).content)
 
     async def tag_many(
         self, articles: Sequence[Article], *, min_score: float | None = None, evidence: bool = True
@@ -225,8 +214,7 @@ class AsyncClient(_Common):
         await self._know_limits()
         tagged: list[Article] = []
         for part in self._parts(articles):
-            body = f"[{', '.join(map(sent, part))}]"
-            tagged += read_articles(await self._post("/tag", body, params(min_score, evidence)), len(part))
+            tagged += read_articles(await self._send(ask_list(part, min_score, evidence)), len(part))
         return tagged
 
     async def stream(
@@ -240,14 +228,13 @@ class AsyncClient(_Common):
         """As `Client.stream`."""
         await self._know_limits()
         for part in self._parts(articles):
-            body = "".join(sent(article) + "\n" for article in part)
-            response = await self._post("/tag/stream", body, params(min_score, evidence), _NDJSON)
+            response = await self._send(ask_stream(part, min_score, evidence))
             for article in read_lines(response, part, on_error):
                 yield article
 
     async def info(self) -> dict[str, Any]:
         """As `Client.info`."""
-        return read_object(await self._send("GET", "/info"))
+        return read_object(await self._send(INFO))
 
     async def health(self) -> bool:
         """As `Client.health`."""
@@ -259,17 +246,11 @@ class AsyncClient(_Common):
     async def _know_limits(self) -> None:
         self._limits = self._limits or (await self.info())["limits"]
 
-    async def _post(
-        self, path: str, body: str, options: dict[str, str], headers: dict[str, str] | None = None
-    ) -> httpx.Response:
-        kind = {"Content-Type": "application/json", **(headers or {})}
-        return await self._send("POST", path, content=body.encode(), params=options, headers=kind)
-
-    async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+    async def _send(self, request: Request) -> httpx.Response:
         tries = 0
         while True:
             try:
-                response = await self._client.request(method, path, **options)
+                response = await self._client.request(request.method, request.path, **request.options())
             except self._httpx.TransportError as error:
                 raise self._unreachable(error) from error
             if (seconds := self._wait(response, tries)) is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Annotated, Literal
 
 import typer
@@ -27,6 +29,11 @@ MinScoreOption = Annotated[float | None, typer.Option(min=0, max=1, help="Least 
 def complain(what: str, why: Exception | str) -> None:
     """One line on standard error."""
     errors.print(Text.assemble((what, "bold red"), " ", str(why)))
+
+
+def drop_output() -> None:
+    """Lets standard output go nowhere, for whoever read it has seen enough (BrokenPipeError) and closed it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Skipped:

@@ -96,8 +96,9 @@ class StanceHead(nn.Module):
         attention = scores.softmax(dim=-1)
         split = self.context(hidden).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         context = attention @ split
+        buckets = nn.functional.one_hot(distance, DISTANCE_BUCKETS).to(attention.dtype).flatten(2)
         for n, rows in enumerate((holder, target)):
-            context = context + self._places(n, attention, distance, rows)
+            context = context + self._places(n, attention, buckets, rows)
         context = context.transpose(1, 2).flatten(-2)
         evidence = scores[:, 0]
         a, b = (
@@ -123,9 +124,11 @@ class StanceHead(nn.Module):
         projected: Tensor = self.entity[n](hidden)
         return weights @ projected
 
-    def _places(self, n: int, attention: Tensor, distance: Tensor, rows: Tensor) -> Tensor:
-        """Where the attended words stand from one end of each pair. Shape [batch, heads, pairs, width / heads]."""
-        buckets = nn.functional.one_hot(distance, DISTANCE_BUCKETS).to(attention.dtype).flatten(2)
+    def _places(self, n: int, attention: Tensor, buckets: Tensor, rows: Tensor) -> Tensor:
+        """Where the attended words stand from one end of each pair. Shape [batch, heads, pairs, width / heads].
+
+        buckets [batch, entities, tokens * buckets]: one in the place of each token's distance to each entity.
+        """
         own = _pick(buckets[:, None], rows)[:, 0].view(*rows.shape, -1, DISTANCE_BUCKETS)
         mass = attention.transpose(1, 2) @ own  # [batch, pairs, heads, buckets]
         found: Tensor = mass.transpose(1, 2) @ self.places[n]

@@ -8,20 +8,15 @@ that it reads alike in light and dark notebooks.
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING
 
 from mawaqif.article import Article
 from mawaqif.labels import LabelSet
-from mawaqif.views import Glosses, Piece, view
-
-if TYPE_CHECKING:
-    import jinja2
+from mawaqif.templates import template
+from mawaqif.views import LINES, Glosses, Piece, view
 
 __all__ = ["to_fragment"]
 
 _UNKNOWN = "#d8d8d8"
-_LINES = ("dashed", "solid", "dotted", "double")  # of evidence, by stance: not by colour alone
 
 
 def to_fragment(article: Article, labels: LabelSet | None = None) -> str:
@@ -30,7 +25,7 @@ def to_fragment(article: Article, labels: LabelSet | None = None) -> str:
     glosses = Glosses(labels)
     colors = {glosses.types[label.name].css: label.color for label in labels.types}
     colors |= {glosses.stances[label.name].css: label.color for label in labels.stances}
-    lines = {glosses.stances[name].css: _LINES[i % len(_LINES)] for i, name in enumerate(labels.stance_names)}
+    lines = {glosses.stances[name].css: LINES[i % len(LINES)] for i, name in enumerate(labels.stance_names)}
 
     def style(piece: Piece) -> str:
         """A ground in the colour of the type for a mention, a line below for evidence."""
@@ -44,17 +39,11 @@ def to_fragment(article: Article, labels: LabelSet | None = None) -> str:
     def color(css: str) -> str:
         return colors.get(css, _UNKNOWN)
 
-    return _template().render(article=view(1, article, glosses), style=style, color=color)
+    return template("mawaqif", "notebook.html.j2", trim_blocks=True).render(
+        article=view(1, article, glosses), style=style, color=color
+    )
 
 
 @cache
 def _default_labels() -> LabelSet:
     return LabelSet.default()
-
-
-@cache
-def _template() -> jinja2.Template:
-    import jinja2
-
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    return environment.from_string((files("mawaqif") / "notebook.html.j2").read_text(encoding="utf-8"))

@@ -19,6 +19,7 @@ from mawaqif.article import Article, Stance
 from mawaqif.labels import LabelSet
 
 __all__ = [
+    "LINES",
     "EntityView",
     "Glosses",
     "Label",
@@ -34,6 +35,9 @@ __all__ = [
 _LINE = re.compile(r"[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")  # between the breaks of str.splitlines
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _BIDI_CONTROL = re.compile(r"[\u202a-\u202e\u2066-\u2069]")  # the marks U+200E, U+200F, U+061C reach no further: kept
+
+LINES = ("dashed", "solid", "dotted", "double")
+"""How evidence is underlined, by the place of its stance among the labels: not by colour alone."""
 
 # The words, Arabic and English, that make holder and target a sentence; for a label that is not here, its glosses.
 _SENTENCE_WORDS = {"favor": ("مع", "in favor of"), "against": ("ضد", "against")}

@@ -6,11 +6,12 @@ The errors are told in the docstring of `mawaqif.client`, from where they are to
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from mawaqif.article import Article, parse_json
 from mawaqif.errors import ArticleError, MawaqifError
+from mawaqif.jsonl import ANNOTATIONS
 
 
 class Answer(Protocol):
@@ -80,21 +81,47 @@ _KINDS: dict[str, type[ServiceError]] = {
 }
 
 
+class Request(NamedTuple):
+    """What is asked of the service."""
+
+    method: str
+    path: str
+    body: bytes = b""
+    params: Mapping[str, str] = {}
+    kind: str | None = None
+
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments of httpx beside method and address."""
+        headers = {"Content-Type": self.kind} if self.kind else {}
+        return {"content": self.body, "params": self.params, "headers": headers}
+
+
+INFO = Request("GET", "/info")
+
+
 def sent(article: Article) -> str:
     """An article as it is sent: without annotations, which the service would pass over."""
-    fields = article.to_dict()
-    return json.dumps(
-        {k: v for k, v in fields.items() if k not in ("mentions", "entities", "stances")}, ensure_ascii=False
-    )
+    kept = {key: value for key, value in article.to_dict().items() if key not in ANNOTATIONS}
+    return json.dumps(kept, ensure_ascii=False)
 
 
-def sent_text(text: str) -> str:
-    return sent(Article(id="text-1", text=text))
+def ask_one(article: Article | str, min_score: float | None, evidence: bool) -> Request:
+    given = Article(id="text-1", text=article) if isinstance(article, str) else article
+    return _ask("/tag", sent(given), "application/json", min_score, evidence)
 
 
-def params(min_score: float | None, evidence: bool) -> dict[str, str]:
-    given = {} if min_score is None else {"min_score": str(min_score)}
-    return given if evidence else {**given, "evidence": "false"}
+def ask_list(articles: Iterable[Article], min_score: float | None, evidence: bool) -> Request:
+    return _ask("/tag", f"[{', '.join(map(sent, articles))}]", "application/json", min_score, evidence)
+
+
+def ask_stream(articles: Iterable[Article], min_score: float | None, evidence: bool) -> Request:
+    lines = "".join(sent(article) + "\n" for article in articles)
+    return _ask("/tag/stream", lines, "application/x-ndjson", min_score, evidence)
+
+
+def _ask(path: str, body: str, kind: str, min_score: float | None, evidence: bool) -> Request:
+    params = {} if min_score is None else {"min_score": str(min_score)}
+    return Request("POST", path, body.encode(), params if evidence else {**params, "evidence": "false"}, kind)
 
 
 def check(response: Answer) -> None:

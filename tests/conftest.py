@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -239,3 +239,19 @@ def tiny_onnx_model(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) 
     shutil.copytree(tiny_model, directory)
     export_onnx(directory)
     return directory
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A headless browser; skipped where playwright or Chromium is not there.
+
+    It ends with its module: while it lasts an event loop is running, and other tests start their own.
+    """
+    api = pytest.importorskip("playwright.sync_api")
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if not path:
+        pytest.skip("no chromium")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()

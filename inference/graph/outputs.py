@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from mawaqif.errors import InputError
 from mawaqif.inference.graph.build import Edge, Graph
-from mawaqif.inference.outputs import replacing
+from mawaqif.inference.outputs import replacing, unwritable
 
 __all__ = ["check_suffix", "edge_rows", "to_graphml", "to_json", "write"]
 
@@ -28,7 +27,7 @@ _GRAPHML_TYPES = {str: "string", int: "long", float: "double"}
 def check_suffix(path: Path) -> None:
     """Raises InputError for a name that says no form in which a graph can be written."""
     if path.suffix not in _SUFFIXES:
-        raise InputError(f"cannot be written; choose a name that ends in {', '.join(_SUFFIXES)}", path=str(path))
+        raise unwritable(path, ", ".join(_SUFFIXES))
 
 
 def write(graph: Graph, path: Path) -> None:

@@ -7,23 +7,19 @@ browser run the one script and the one style sheet that stand in it and fetch no
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mawaqif.inference.graph.build import Graph
 from mawaqif.inference.graph.outputs import to_json
 from mawaqif.labels import LabelSet
+from mawaqif.templates import template
 from mawaqif.views import one_line
-
-if TYPE_CHECKING:
-    import jinja2
 
 __all__ = ["to_html"]
 
+_ROOM = "mawaqif.inference.graph"
 _EDGES = 5_000  # the strongest; more would make the page slow
 _NAMES = 8  # other names of an entity
 
@@ -32,13 +28,12 @@ def to_html(graph: Graph, labels: LabelSet | None = None) -> str:
     """The page. It holds the 5,000 strongest edges and says where there are more. `labels` gives glosses and colours;
     types and stances that it does not know are shown by their names, in grey."""
     labels = labels or LabelSet.default()
-    environment = _environment()
-    style = environment.get_template("page.css.j2").render(types=labels.types)
+    style = template(_ROOM, "page.css.j2").render(types=labels.types)
     script = "\n".join(_source(name) for name in ("network.js", "page.js"))
     data = json.dumps(_clean(_data(graph, labels)), ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         data = data.replace(character, f"\\u{ord(character):04x}")
-    return environment.get_template("page.html.j2").render(style=style, script=script, data=data)
+    return template(_ROOM, "page.html.j2").render(style=style, script=script, data=data)
 
 
 def _data(graph: Graph, labels: LabelSet) -> dict[str, Any]:
@@ -83,18 +78,4 @@ def _clean(value: Any) -> Any:
 
 
 def _source(name: str) -> str:
-    return (files("mawaqif.inference.graph") / name).read_text(encoding="utf-8")
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    import jinja2
-
-    def csp_hash(source: str) -> str:
-        return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
-
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_source), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters["csp_hash"] = csp_hash
-    return environment
+    return (files(_ROOM) / name).read_text(encoding="utf-8")

@@ -14,8 +14,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from mawaqif.errors import InputError
-from mawaqif.inference.outputs import replacing
+from mawaqif.inference.outputs import replacing, unwritable
 from mawaqif.inference.terminal import Isolated
 
 __all__ = ["check_suffix", "json_lines", "show", "write"]
@@ -28,7 +27,7 @@ _SHOWN = 200  # rows of a table in a terminal
 def check_suffix(path: Path) -> None:
     """Raises InputError for a name that says no form in which rows can be written."""
     if path.suffix not in _SUFFIXES:
-        raise InputError(f"cannot be written; choose a name that ends in {', '.join(_SUFFIXES)}", path=str(path))
+        raise unwritable(path, ", ".join(_SUFFIXES))
 
 
 def json_lines(rows: Iterable[Row]) -> Iterator[str]:

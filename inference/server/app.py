@@ -47,7 +47,7 @@ def create_app(tagger: TaggerLike, settings: Settings | None = None, info: about
         keys.check(request)
 
     refused: dict[int | str, dict[str, Any]] = refusals(401) if settings.keys else {}
-    app.include_router(page(getattr(tagger, "labels", None), max_bytes=settings.max_body_bytes, check=keys.check))
+    app.include_router(page(getattr(tagger, "labels", None), settings=settings, check=keys.check))
     app.include_router(docs.router())
     app.include_router(routes.router(batcher, settings), dependencies=[Depends(check_key)], responses=refused)
     told = info or about.information(None, "", "", settings.limits())

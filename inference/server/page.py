@@ -11,9 +11,8 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable
-from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -21,11 +20,12 @@ from starlette.concurrency import run_in_threadpool
 from mawaqif.article import Article
 from mawaqif.errors import ArticleError
 from mawaqif.inference.pages import to_html
+from mawaqif.inference.server.errors import ApiError, invalid_article
+from mawaqif.inference.server.limits import JSON, check_content, read_body
+from mawaqif.inference.server.settings import Settings
 from mawaqif.labels import LabelSet
-from mawaqif.views import Glosses, Label
-
-if TYPE_CHECKING:
-    import jinja2
+from mawaqif.templates import template
+from mawaqif.views import LINES, Glosses, Label
 
 __all__ = ["POLICY", "router"]
 
@@ -43,7 +43,6 @@ _HEADERS = {
 _KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _FOR_EVER = "public, max-age=31536000, immutable"
 _MOST_MARKS, _MOST_MARKED = 20_000, 2_000_000  # spans of an article, and the characters in all of them
-_DASHES = ("dashed", "solid", "dotted", "double")  # of evidence, by stance, as in the HTML page of the batch tagger
 
 
 class _Asset(NamedTuple):
@@ -55,16 +54,17 @@ def router(
     labels: LabelSet | None = None,
     *,
     start_score: float = 0.25,
-    max_bytes: int = 4 * 2**20,
+    settings: Settings | None = None,
     check: Callable[[Request], None] | None = None,
 ) -> APIRouter:
     """The routes of the page: `GET /`, `GET /static/…`, and `POST /page`, which answers an article with its HTML page.
 
     The page sends articles to `tag` beside it. labels: those of the tagger, None for the default ones. start_score:
-    least confidence that the page shows at first. max_bytes: of an article sent to `/page`. check: called before that
-    article is read; it raises what the application answers, for example where a key is missing.
+    least confidence that the page shows at first. settings: limits of an article sent to `/page`. check: called before
+    that article is read; it raises what the application answers, for example where a key is missing. The application
+    answers ApiError (`add_handlers`).
     """
-    labels = labels or LabelSet.default()
+    labels, settings = labels or LabelSet.default(), settings or Settings()
     assets = _assets(labels)
     digest = hashlib.sha256(b"".join(asset.content for _, asset in sorted(assets.items()))).hexdigest()[:16]
     page = _page(labels, f"static/{digest}", start_score)
@@ -91,23 +91,15 @@ def router(
     async def html(request: Request) -> Response:
         if check:
             check(request)
-        # Only this type: a page of another origin cannot make a browser send it unasked.
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            return _error(
-                415, "wrong_content_type", "send one article, with the header 'Content-Type: application/json'"
-            )
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > max_bytes:
-                return _error(413, "body_too_large", f"the article has more than {max_bytes:,} bytes")
+        check_content(request, JSON)
+        body = await read_body(request, settings)
         try:
             async with one_at_a_time:
-                content = await run_in_threadpool(_html, bytes(body), labels)
+                content = await run_in_threadpool(_html, body, labels)
         except ArticleError as error:
-            return _error(422, "invalid_article", error.reason, error.field)
+            raise invalid_article(error) from None
         if content is None:
-            return _error(413, "article_too_long", "has more mentions and evidence than a page can show")
+            raise ApiError("article_too_long", "has more mentions and evidence than a page can show")
         # To be saved, not shown: where it is shown all the same, it is of no origin.
         more = {
             "Content-Disposition": 'attachment; filename="mawaqif.html"',
@@ -129,12 +121,6 @@ def _html(body: bytes, labels: LabelSet) -> str | None:
     return to_html([article], labels)
 
 
-def _error(status: int, code: str, message: str, field: str | None = None) -> Response:
-    error = {"code": code, "message": message} | ({"field": field} if field else {})
-    content = json.dumps({"error": error}, ensure_ascii=False)
-    return Response(content, status, _HEADERS | {"Cache-Control": "no-store"}, "application/json")
-
-
 def _assets(labels: LabelSet) -> dict[str, _Asset]:
     found = {
         entry.name: _Asset(entry.read_bytes(), kind)
@@ -149,7 +135,7 @@ def _colors(labels: LabelSet) -> str:
     glosses = Glosses(labels)
     rules = [f".{glosses.types[label.name].css} {{ --label: {label.color}; }}" for label in labels.types]
     for number, label in enumerate(labels.stances):
-        line = _DASHES[number % len(_DASHES)]
+        line = LINES[number % len(LINES)]
         rules.append(f".{glosses.stances[label.name].css} {{ --stance: {label.color}; --line: {line}; }}")
     return "\n".join([*rules, ""])
 
@@ -172,13 +158,8 @@ def _page(labels: LabelSet, base: str, start_score: float) -> bytes:
         "start": start_score,
         "words": words,
     }
-    return _template().render(t=words["ar"], base=base, settings=json.dumps(settings, ensure_ascii=False)).encode()
-
-
-@cache
-def _template() -> jinja2.Template:
-    import jinja2
-
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    source = (files("mawaqif.inference.server") / "page.html.j2").read_text(encoding="utf-8")
-    return environment.from_string(source)
+    return (
+        template("mawaqif.inference.server", "page.html.j2")
+        .render(t=words["ar"], base=base, settings=json.dumps(settings, ensure_ascii=False))
+        .encode()
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 from collections.abc import Iterator
 from http.client import HTTPConnection
@@ -268,23 +267,17 @@ def test_the_command_serves_until_it_is_stopped(
 
 
 @pytest.fixture
-def page(server: AnnotationServer) -> Iterator[Any]:
-    """The page in headless Chromium; skipped where playwright or the browser is not there."""
-    api = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
-        pytest.skip("no chromium")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1200, "height": 900})
-        complaints: list[str] = []
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(server.url)
-        page.wait_for_selector("#text [data-word]")
-        yield page
-        assert complaints == []
-        browser.close()
+def page(server: AnnotationServer, chromium: Any) -> Iterator[Any]:
+    """The page in headless Chromium."""
+    page = chromium.new_page(viewport={"width": 1200, "height": 900})
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(server.url)
+    page.wait_for_selector("#text [data-word]")
+    yield page
+    assert complaints == []
+    page.close()
 
 
 def expect(page: Any, selector: str) -> Any:

@@ -6,8 +6,6 @@ import base64
 import hashlib
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -84,19 +82,6 @@ def test_the_page_holds_the_strongest_edges_and_says_so(
 # -------------------------------------------------------------------------------------------------------- in a browser
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Headless Chromium; skipped where playwright or the browser is not there."""
-    api = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
-        pytest.skip("no chromium")
-    with api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
 class Opened:
     """A page in the browser, and what it said on the console or asked the network for."""
 
@@ -115,8 +100,8 @@ class Opened:
         return [text.strip() for text in self.page.locator(css).all_inner_texts()]
 
 
-def test_search_click_and_evidence(browser: Any, html: str, tmp_path: Path) -> None:
-    opened = Opened(browser, html, tmp_path / "g.html")
+def test_search_click_and_evidence(chromium: Any, html: str, tmp_path: Path) -> None:
+    opened = Opened(chromium, html, tmp_path / "g.html")
     page = opened.page
     assert page.locator(".node").count() == 5
     assert page.locator("#svg path.link").count() == 5
@@ -151,8 +136,8 @@ def test_search_click_and_evidence(browser: Any, html: str, tmp_path: Path) -> N
     assert opened.said == []
 
 
-def test_nodes_answer_to_mouse_and_keys(browser: Any, html: str, tmp_path: Path) -> None:
-    opened = Opened(browser, html, tmp_path / "g.html")
+def test_nodes_answer_to_mouse_and_keys(chromium: Any, html: str, tmp_path: Path) -> None:
+    opened = Opened(chromium, html, tmp_path / "g.html")
     page = opened.page
     party = page.locator(".node", has_text="حزب النخيل")
     party.locator("circle").click()
@@ -184,8 +169,8 @@ def test_nodes_answer_to_mouse_and_keys(browser: Any, html: str, tmp_path: Path)
     assert opened.said == []
 
 
-def test_the_table_sorts_and_the_page_speaks_english(browser: Any, html: str, tmp_path: Path) -> None:
-    opened = Opened(browser, html, tmp_path / "g.html")
+def test_the_table_sorts_and_the_page_speaks_english(chromium: Any, html: str, tmp_path: Path) -> None:
+    opened = Opened(chromium, html, tmp_path / "g.html")
     page = opened.page
     assert page.evaluate("[document.documentElement.lang, document.documentElement.dir]") == ["ar", "rtl"]
     assert page.inner_text("#facts") == "4 مقالات، 7 مواقف بين 5 كيانات"
@@ -203,16 +188,16 @@ def test_the_table_sorts_and_the_page_speaks_english(browser: Any, html: str, tm
     assert opened.said == []
 
 
-def test_without_dates_there_is_no_time_line(browser: Any, tell: Tell, read: Read, tmp_path: Path) -> None:
+def test_without_dates_there_is_no_time_line(chromium: Any, tell: Tell, read: Read, tmp_path: Path) -> None:
     undated = to_html(build(read([tell("a1", [("GPE سلوانيا", "favor", "ISSUE السد")], date="2031")])))
-    opened = Opened(browser, undated, tmp_path / "g.html")
+    opened = Opened(chromium, undated, tmp_path / "g.html")
     assert opened.page.locator("#bars rect").count() == 0
     assert "لم يُخمَّن أي تاريخ" in opened.page.inner_text("#time-note")
     assert opened.page.locator('[data-sort="first"]').count() == 0
 
 
-def test_hostile_names_are_only_text(browser: Any, hostile: str, tmp_path: Path) -> None:
-    opened = Opened(browser, hostile, tmp_path / "g.html")
+def test_hostile_names_are_only_text(chromium: Any, hostile: str, tmp_path: Path) -> None:
+    opened = Opened(chromium, hostile, tmp_path / "g.html")
     page = opened.page
     for name in HOSTILE[:2]:
         page.fill("#search", name)

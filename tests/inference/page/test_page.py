@@ -17,7 +17,9 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.testclient import TestClient
 
 from mawaqif.article import Article
+from mawaqif.inference.server.errors import ApiError
 from mawaqif.inference.server.page import POLICY, router
+from mawaqif.inference.server.settings import Settings
 from mawaqif.labels import LabelSet
 
 ROOM = files("mawaqif.inference.server")
@@ -30,6 +32,7 @@ TEMPLATE = (ROOM / "page.html.j2").read_text(encoding="utf-8")
 
 def client(**options: Any) -> TestClient:
     app = FastAPI()
+    app.add_exception_handler(ApiError, lambda _, error: error.response())  # type: ignore[attr-defined]
     app.include_router(router(**options))
     return TestClient(app)
 
@@ -170,7 +173,9 @@ def test_an_article_becomes_a_file_to_save(annotated: list[Article]) -> None:
 def test_what_is_no_article_gets_a_json_error(
     content: str, kind: str, status: int, code: str, field: str | None
 ) -> None:
-    answer = client(max_bytes=1000).post("/page", content=content.encode(), headers={"Content-Type": kind})
+    answer = client(settings=Settings(max_body_bytes=1000)).post(
+        "/page", content=content.encode(), headers={"Content-Type": kind}
+    )
     assert answer.status_code == status
     error = answer.json()["error"]
     assert (error["code"], error.get("field")) == (code, field)

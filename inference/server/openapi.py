@@ -103,7 +103,8 @@ def _document(app: FastAPI, settings: Settings) -> dict[str, Any]:
 
 
 def _article_input(settings: Settings) -> dict[str, Any]:
-    text = {"type": "string", "pattern": r"\S", "maxLength": settings.max_article_characters}
+    # Something that Python does not strip: the \s of ECMA 262, which patterns here follow, lacks the last five.
+    text = {"type": "string", "pattern": r"[^\s\x1c-\x1f\x85]", "maxLength": settings.max_article_characters}
     optional = {"anyOf": [{"type": "string"}, {"type": "null"}]}
     either = {"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "null"}]}
     replaced = {"description": "Passed over: the answer has the model's own."}

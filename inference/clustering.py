@@ -3,7 +3,8 @@
 Rules, in order, within one type: equal names after folding spelling and taking off attached clitics; aliases from
 `configs/aliases.yaml` (states, armies, bodies); a capital that acts for its state (`configs/capitals.yaml`); a people
 under its forms (الشعب اليمني, اليمنيون, اليمنيين); a person's short name inside a full one, or with names in the middle
-left out; a body's short definite name inside a longer one. The canonical name is the longest form, without clitics.
+left out; a body's short definite name inside a longer one, but no known body's name in its middle («لجنة الأمم المتحدة
+للرصد» is not the United Nations). The canonical name is the longest form, without clitics.
 """
 
 from __future__ import annotations
@@ -53,6 +54,12 @@ class _Cluster:
 def aliases() -> dict[str, str]:
     """Folded alias → folded first name of its group, from the shipped table."""
     return {name_key(name): name_key(group[0]) for group in read_table("aliases") for name in group}
+
+
+@cache
+def known_bodies() -> frozenset[str]:
+    """The folded first names of the table's groups."""
+    return frozenset(aliases().values())
 
 
 @cache
@@ -144,7 +151,9 @@ def _include(clusters: list[_Cluster]) -> list[_Cluster]:
 
 def shortens(short: str, long: str, type: str) -> bool:
     """Whether one key may be a short form of the other among names of this type: a run of its words or, in a person's
-    name, with names in the middle left out."""
+    name, with names in the middle left out. A known body in the middle of a longer name is a part of what it is about."""
+    if type == "ORG" and short in known_bodies() and not (long.startswith(f"{short} ") or long.endswith(f" {short}")):
+        return False
     return _inside(short, long) or (type in PERSONS and _skips(short.split(), long.split()))
 
 

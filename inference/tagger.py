@@ -28,7 +28,7 @@ _HUB_SECONDS = 5.0  # to answer
 _LEAST_TOKENS = 8  # in a window, with [CLS] and [SEP]
 _BATCH = 32  # articles
 _TOKENS_A_BATCH = 1024  # more, and a layer's activations do not fit the processor's cache
-_SCORES_A_BATCH = 250_000  # entity pairs times tokens
+_SCORES_A_BATCH = 100_000  # entity pairs times tokens; more takes memory and no less time
 
 
 def load(

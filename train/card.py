@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import yaml
@@ -60,7 +61,7 @@ entities, at the threshold that is best for them. `mawaqif evaluate` prints the 
 |---|---|---|---|
 | {named:.3f} | {mentions:.3f} | {edges:.3f} | {macro:.3f} |
 
-## Use and limits
+{own}## Use and limits
 
 A stance is what the article reports, not a fact about the world, and the model misses and invents some. It is made for
 reading many articles and finding the sentence to check, not for decisions about people. It was trained on Modern
@@ -69,8 +70,13 @@ Standard Arabic news; on dialect, social media, poetry or old texts expect much 
 
 
 def write_card(directory: Path, config: FinetuneConfig) -> Path:
-    """Writes README.md into a model directory from the run's configuration and its scores.json."""
+    """Writes README.md into a model directory from the run's configuration and its scores.json.
+
+    Sections (##) of a card that is there already, under headings that this one does not have, are kept as they are.
+    """
     saved = open_model(directory)
+    path = directory / CARD
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
     header, _ = weight_index(directory / WEIGHTS)
     sizes = {name: (entry["data_offsets"][1] - entry["data_offsets"][0]) / 2e6 for name, entry in header.items()}
     scores = json.loads((directory / "scores.json").read_text(encoding="utf-8"))
@@ -94,9 +100,16 @@ def write_card(directory: Path, config: FinetuneConfig) -> Path:
         recipe=yaml.safe_dump(
             json.loads(config.model_dump_json(exclude={"card_notes"})), allow_unicode=True, sort_keys=False
         ),
+        own="".join(own_sections(before)),
         notes=f"\n{config.card_notes.strip()}\n" if config.card_notes else "",
         **{key: scores[key] for key in ("named", "mentions", "edges", "macro")},
     )
-    path = directory / CARD
     path.write_text(card, encoding="utf-8")
     return path
+
+
+def own_sections(card: str) -> list[str]:
+    """The sections (##) of a card that somebody has added to it by hand, each to the line before the next one."""
+    ours = set(re.findall(r"(?m)^## .+$", _TEMPLATE))
+    sections = re.split(r"(?m)^(?=## )", card)[1:]
+    return [f"{section.rstrip()}\n\n" for section in sections if section.partition("\n")[0].rstrip() not in ours]

@@ -128,6 +128,12 @@ def test_a_short_name_of_a_body_joins_the_long_one() -> None:
     assert article.entities[0].name == "حزب النخيل الوطني"
 
 
+def test_a_known_body_in_the_middle_of_a_longer_name_stays_its_own() -> None:
+    names = ["لجنة الأمم المتحدة للرصد", "الأمم المتحدة"]
+    article = tag(" ثم ".join(names), *[(name, "ORG") for name in names])
+    assert groups(article) == [0, 1]
+
+
 def test_a_place_inside_a_longer_place_stays_its_own() -> None:
     article = tag("سافر من طرابلس الغرب إلى طرابلس.", ("طرابلس الغرب", "GPE"), ("طرابلس", "GPE"))
     assert groups(article) == [0, 1]

@@ -110,6 +110,6 @@ def write_card(directory: Path, config: FinetuneConfig) -> Path:
 
 def own_sections(card: str) -> list[str]:
     """The sections (##) of a card that somebody has added to it by hand, each to the line before the next one."""
-    ours = set(re.findall(r"(?m)^## .+$", _TEMPLATE))
+    ours = set(re.findall(r"(?m)^## .+$", _TEMPLATE.replace("{own}", "")))
     sections = re.split(r"(?m)^(?=## )", card)[1:]
     return [f"{section.rstrip()}\n\n" for section in sections if section.partition("\n")[0].rstrip() not in ours]

@@ -34,12 +34,18 @@ class Engine(Protocol):
 
 
 def make_engine(
-    saved: SavedModel, name: EngineName = "auto", threads: int | None = None, precision: Precision | None = None
+    saved: SavedModel,
+    name: EngineName = "auto",
+    threads: int | None = None,
+    precision: Precision | None = None,
+    *,
+    shared: bool = False,
 ) -> Engine:
     """The engine called `name`; auto: ONNX Runtime if the model has graphs, else PyTorch, which alone has bf16.
 
     `threads`: processor threads, None for all. `precision`: None for the model's own default (ONNX Runtime), or for
-    bf16 on a GPU and fp32 elsewhere (PyTorch). Raises ModelError or MissingExtraError where it cannot run.
+    bf16 on a GPU and fp32 elsewhere (PyTorch). `shared`: see `OnnxEngine`. Raises ModelError or MissingExtraError where
+    it cannot run.
     """
     wanted = precision or saved.precision
     graphs = saved.graphs(wanted)
@@ -51,16 +57,26 @@ def make_engine(
         raise ModelError(
             f"{saved.directory}: has no ONNX graphs in {wanted}; make them with: mawaqif export {saved.directory}"
         )
-    return OnnxEngine(saved, graphs, wanted, threads)
+    return OnnxEngine(saved, graphs, wanted, threads, shared=shared)
 
 
 class OnnxEngine:
-    """ONNX Runtime on CPU. The graphs read their weights from the directory's model.safetensors."""
+    """ONNX Runtime on CPU. The graphs read their weights from the directory's model.safetensors.
+
+    `shared`: something else runs on the same processors, such as the rest of a service. Threads with nothing to do then
+    sleep, where otherwise they spin: a little faster alone, much slower beside others.
+    """
 
     name = "onnx"
 
     def __init__(
-        self, saved: SavedModel, graphs: tuple[Path, Path], precision: Precision, threads: int | None = None
+        self,
+        saved: SavedModel,
+        graphs: tuple[Path, Path],
+        precision: Precision,
+        threads: int | None = None,
+        *,
+        shared: bool = False,
     ) -> None:
         import onnxruntime
 
@@ -69,6 +85,8 @@ class OnnxEngine:
         options.log_severity_level = 3
         if threads:
             options.intra_op_num_threads = threads
+        if shared:
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
 
         def session(path: Path) -> Any:
             try:

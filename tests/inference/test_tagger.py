@@ -18,6 +18,7 @@ from mawaqif.article import AUTHOR, Article
 from mawaqif.encoding import encode
 from mawaqif.errors import ArticleError
 from mawaqif.inference.tagger import Tagger, load
+from mawaqif.text import fold
 
 TEXT = "رفض البرلمان النوري الخطة، وأيدها حزب النخيل. وقال سليم الوراق إن الخطة ستفشل!"
 Alike = Callable[[Article, Article], None]
@@ -71,6 +72,7 @@ def test_any_text_makes_a_valid_article(tagger: Tagger, text: str) -> None:
         assert visible(text[end - 1])
         assert not unicodedata.category(text[start]).startswith("M")
     assert all(article.entity(m.entity).name for m in article.mentions if m.entity)
+    assert all(len(fold(article.surface(m))) > 1 for m in article.mentions)
     ends = [(m.start, m.end) for m in article.mentions]
     assert all(a[1] <= b[0] for a, b in pairwise(ends))  # in order, disjoint
 

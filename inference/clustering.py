@@ -30,6 +30,7 @@ __all__ = [
     "people_key",
     "shortens",
     "state_of_capital",
+    "whole_names",
 ]
 
 # How a type's shorter names join longer ones: any run of words inside a person's name, and so on.
@@ -96,6 +97,19 @@ def cluster(text: str, spans: Sequence[tuple[int, int, str, float]]) -> tuple[li
             start, end, label, score = spans[place]
             mentions[place] = Mention(start=start, end=end, type=label, entity=entity, score=round(score, 4))
     return [mention for mention in mentions if mention is not None], entities
+
+
+def whole_names(text: str, spans: Sequence[tuple[int, int, str, float]]) -> list[tuple[int, int, str, float]]:
+    """The spans (start, end, type, score) that are names: one with a hashtag's sign in it («سليم #الوراق») is not two, and a
+    lone letter («لـ» before a quotation mark) is none. Of what is joined the lower score counts."""
+    names: list[tuple[int, int, str, float]] = []
+    for start, end, label, score in spans:
+        if names and text[start - 1] == "#" and names[-1][1:3] == (start, label):
+            first, _, _, before = names.pop()
+            names.append((first, end, label, min(before, score)))
+        else:
+            names.append((start, end, label, score))
+    return [name for name in names if len(fold(text[name[0] : name[1]])) > 1]
 
 
 def _inline(surface: str) -> str:

@@ -20,10 +20,9 @@ from mawaqif.article import Article
 from mawaqif.decoding import EVIDENCE_SHIFT, Floats, PairScore, Scaling, decide, decode_mentions, merge_windows, stitch
 from mawaqif.encoding import Encoded, Ints, Pairs, encode, pad_pairs, pad_windows, pairs_of, special_ids
 from mawaqif.errors import ModelError, require
-from mawaqif.inference.clustering import cluster
+from mawaqif.inference.clustering import cluster, whole_names
 from mawaqif.inference.engine import Engine, EngineName, make_engine
 from mawaqif.saved import CONFIG, EMBEDDED, TOKENIZER, Precision, SavedModel, open_model
-from mawaqif.text import fold
 
 _HUB_SECONDS = 5.0  # to answer
 _LEAST_TOKENS = 8  # in a window, with [CLS] and [SEP]
@@ -160,9 +159,7 @@ class Tagger:
         for article, encoded, windows in zip(articles, encodings, outputs, strict=True):
             found = decode_mentions(stitch(encoded, [tags for _, tags in windows]), encoded, self.labels)
             spans = [(encoded.words[a][0], encoded.words[b][1], label, score) for a, b, label, score in found]
-            # «لـ» before a quotation mark is a word of its own, and no name.
-            names = [span for span in spans if len(fold(article.text[span[0] : span[1]])) > 1]
-            mentions, entities = cluster(article.text, names)
+            mentions, entities = cluster(article.text, whole_names(article.text, spans))
             named.append(article.model_copy(update={"mentions": mentions, "entities": entities, "stances": []}))
         return named, encodings, [[states for states, _ in windows] for windows in outputs]
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mawaqif.article import Article
-from mawaqif.inference.clustering import aliases, capitals, cluster, name_key
+from mawaqif.inference.clustering import aliases, capitals, cluster, name_key, whole_names
 from mawaqif.text import words
 
 
@@ -132,6 +132,17 @@ def test_a_known_body_in_the_middle_of_a_longer_name_stays_its_own() -> None:
     names = ["لجنة الأمم المتحدة للرصد", "الأمم المتحدة"]
     article = tag(" ثم ".join(names), *[(name, "ORG") for name in names])
     assert groups(article) == [0, 1]
+
+
+def test_a_hashtag_inside_a_name_does_not_part_it() -> None:
+    text = "قال سليم #الوراق و#ليلى عن لـ«الخطة»"
+    spans = [(4, 10, "PERS", 0.9), (10, 16, "PERS", 0.7), (19, 23, "PERS", 0.8), (27, 29, "ISSUE", 0.4)]
+    assert [text[start:end] for start, end, *_ in spans] == ["سليم #", "الوراق", "ليلى", "لـ"]
+    assert whole_names(text, spans) == [(4, 16, "PERS", 0.7), (19, 23, "PERS", 0.8)]
+    assert whole_names(text, [(4, 10, "PERS", 0.9), (10, 16, "ORG", 0.7)]) == [
+        (4, 10, "PERS", 0.9),
+        (10, 16, "ORG", 0.7),
+    ]
 
 
 def test_a_place_inside_a_longer_place_stays_its_own() -> None:

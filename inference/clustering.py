@@ -100,8 +100,11 @@ def cluster(text: str, spans: Sequence[tuple[int, int, str, float]]) -> tuple[li
 
 
 def whole_names(text: str, spans: Sequence[tuple[int, int, str, float]]) -> list[tuple[int, int, str, float]]:
-    """The spans (start, end, type, score) that are names: one with a hashtag's sign in it («سليم #الوراق») is not two, and a
-    lone letter («لـ» before a quotation mark) is none. Of what is joined the lower score counts."""
+    """The spans (start, end, type, score) that are names.
+
+    One with the sign of a hashtag in it («سليم #الوراق») is not two, and has the lower score. A lone letter is none:
+    «لـ» before a quotation mark.
+    """
     names: list[tuple[int, int, str, float]] = []
     for start, end, label, score in spans:
         if names and text[start - 1] == "#" and names[-1][1:3] == (start, label):

@@ -58,7 +58,7 @@ def aliases() -> dict[str, str]:
 
 
 @cache
-def known_bodies() -> frozenset[str]:
+def _known_bodies() -> frozenset[str]:
     """The folded first names of the table's groups."""
     return frozenset(aliases().values())
 
@@ -169,7 +169,7 @@ def _include(clusters: list[_Cluster]) -> list[_Cluster]:
 def shortens(short: str, long: str, type: str) -> bool:
     """Whether one key may be a short form of the other among names of this type: a run of its words or, in a person's
     name, with names in the middle left out. A known body in the middle of a longer name is only what that is about."""
-    if type == "ORG" and short in known_bodies() and not (long.startswith(f"{short} ") or long.endswith(f" {short}")):
+    if type == "ORG" and short in _known_bodies() and not (long.startswith(f"{short} ") or long.endswith(f" {short}")):
         return False
     return _inside(short, long) or (type in PERSONS and _skips(short.split(), long.split()))
 

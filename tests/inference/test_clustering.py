@@ -139,10 +139,8 @@ def test_a_hashtag_inside_a_name_does_not_part_it() -> None:
     spans = [(4, 10, "PERS", 0.9), (10, 16, "PERS", 0.7), (19, 23, "PERS", 0.8), (27, 29, "ISSUE", 0.4)]
     assert [text[start:end] for start, end, *_ in spans] == ["سليم #", "الوراق", "ليلى", "لـ"]
     assert whole_names(text, spans) == [(4, 16, "PERS", 0.7), (19, 23, "PERS", 0.8)]
-    assert whole_names(text, [(4, 10, "PERS", 0.9), (10, 16, "ORG", 0.7)]) == [
-        (4, 10, "PERS", 0.9),
-        (10, 16, "ORG", 0.7),
-    ]
+    two_types = [(4, 10, "PERS", 0.9), (10, 16, "ORG", 0.7)]
+    assert whole_names(text, two_types) == two_types
 
 
 def test_a_place_inside_a_longer_place_stays_its_own() -> None:

@@ -29,6 +29,7 @@ _LEAST_TOKENS = 8  # in a window, with [CLS] and [SEP]
 _BATCH = 32  # articles
 _TOKENS_A_BATCH = 1024  # more, and a layer's activations do not fit the processor's cache
 _SCORES_A_BATCH = 100_000  # entity pairs times tokens; more takes memory and no less time
+_SCORES_A_RUN = 1_000_000  # the most of one window in one run: apart, pairs are not compared with each other
 
 
 def load(
@@ -203,7 +204,7 @@ class Tagger:
         for n, (article, encoded) in enumerate(zip(articles, encodings, strict=True)):
             for w, window in enumerate(encoded.windows):
                 pairs = pairs_of(article, encoded, window, self.labels)
-                most = max(1, _SCORES_A_BATCH // pairs.mask.shape[1])  # a window full of names has too many for one run
+                most = max(1, _SCORES_A_RUN // pairs.mask.shape[1])  # a window full of names has too many for one run
                 parts = [pairs.pairs[start : start + most] for start in range(0, len(pairs.pairs), most)]
                 jobs += [(n, w, replace(pairs, pairs=part)) for part in parts]
         scores = [len(pairs.pairs) * pairs.mask.shape[1] for *_, pairs in jobs]

@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,8 @@ from mawaqif.article import AUTHOR, Article
 from mawaqif.encoding import encode
 from mawaqif.errors import ArticleError
 from mawaqif.inference.tagger import Tagger, load
+from mawaqif.model import JointModel
+from mawaqif.saved import open_model
 from mawaqif.text import fold
 
 TEXT = "رفض البرلمان النوري الخطة، وأيدها حزب النخيل. وقال سليم الوراق إن الخطة ستفشل!"
@@ -92,6 +95,20 @@ def test_runs_of_any_size_give_the_same(
     """Few tokens and few entity pairs a run of the engine, as for a window full of names, change no result."""
     whole = list(tagger.pipe(gold_articles, min_score=0))
     monkeypatch.setattr("mawaqif.inference.tagger._TOKENS_A_BATCH", 1)
+    monkeypatch.setattr("mawaqif.inference.tagger._SCORES_A_BATCH", 300)
+    for first, second in zip(whole, tagger.pipe(gold_articles, min_score=0), strict=True):
+        alike(first, second)
+
+
+def test_pairs_of_a_window_are_compared_whatever_the_size_of_a_run(
+    tiny_model: Path, tmp_path: Path, alike: Alike, gold_articles: list[Article], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = open_model(tiny_model)
+    model = JointModel.load(saved)
+    torch.nn.init.normal_(model.stances.peers[-1].weight)  # zero at first: a new head does not compare yet
+    model.save(tmp_path, saved.tokenizer)
+    tagger = load(tmp_path, threads=1)
+    whole = list(tagger.pipe(gold_articles, min_score=0))
     monkeypatch.setattr("mawaqif.inference.tagger._SCORES_A_BATCH", 300)
     for first, second in zip(whole, tagger.pipe(gold_articles, min_score=0), strict=True):
         alike(first, second)

@@ -21,8 +21,10 @@ import torch
 from accelerate import Accelerator
 
 from mawaqif.train.config import load_config
-from mawaqif.train.masked import build_model
-from mawaqif.train.pretrain import PretrainConfig, fit
+from mawaqif.train.corpus import Batches
+from mawaqif.train.pretext import build_objective
+from mawaqif.train.pretrain import fit
+from mawaqif.train.settings import PretrainConfig
 from mawaqif.train.tokenizer import train_tokenizer
 
 SIZE = 2048  # of the measured products
@@ -55,11 +57,11 @@ def main() -> None:
         tokenizer = train_tokenizer([" ".join(words)] * 3, config.vocab_size)
         tokens = chooser.integers(10, tokenizer.get_vocab_size(), 4 * config.batch_tokens + 4096).astype(np.uint16)
         torch.manual_seed(0)
-        model = build_model(config.encoder, None, tokenizer)
+        objective = build_objective(config, tokenizer)
         marks: list[float] = []
         rates: list[float] = []
         last = 0.0
-        for step in fit(config, Accelerator(), model, tokenizer, tokens):
+        for step in fit(config, Accelerator(), objective, Batches(config, tokenizer, tokens)):
             if step.step >= steps:  # the last step saves
                 break
             now = time.perf_counter()
@@ -68,7 +70,7 @@ def main() -> None:
                 rates.append(product_rate())
             last = time.perf_counter()
     seconds, rate = statistics.median(marks), statistics.median(rates)
-    operations = operations_a_token(model.config, first.context, config.mask_rate)
+    operations = operations_a_token(objective.model.config, first.context, config.mask_rate)
     speed = config.batch_tokens / seconds
     print(f"{speed:,.0f} tokens/s; {operations / 1e6:.0f} MFLOP a token; bf16 products {rate / 1e9:,.0f} GFLOP/s")
     print(f"share of the measured rate: {operations * speed / rate:.0%}")

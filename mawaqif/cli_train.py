@@ -101,8 +101,8 @@ def pretrain(config: Path, overrides: Overrides = None) -> None:
     """Pre-train an encoder on unlabelled text (needs the extra `train`)."""
     _require_training()
     from mawaqif.train.config import load_config
-    from mawaqif.train.pretrain import PretrainConfig
     from mawaqif.train.pretrain import pretrain as run
+    from mawaqif.train.settings import PretrainConfig
 
     settings = load_config(config, PretrainConfig, overrides or [])
     _follow(run(settings), "pre-training")

@@ -11,8 +11,7 @@ from pydantic import BaseModel
 
 from mawaqif.labels import LabelSet
 from mawaqif.train.config import Section, load_config
-from mawaqif.train.pretrain import PretrainConfig
-from mawaqif.train.settings import FinetuneConfig
+from mawaqif.train.settings import FinetuneConfig, PretrainConfig
 
 CONFIGS = Path(str(files("mawaqif.configs")))
 RUNS = sorted(path for path in CONFIGS.glob("*.yaml") if "\noutput:" in path.read_text(encoding="utf-8"))

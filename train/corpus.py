@@ -1,18 +1,25 @@
-"""Unlabelled text for pre-training: documents (`mawaqif.data.documents`) packed into one array of token ids.
+"""Unlabelled text for pre-training: documents packed into one array of token ids, and its batches.
 
-Documents are tokenised as
-`[CLS] … [SEP]` and laid end to end, so a training sequence of any length is a slice and no position is padding.
+Documents (`mawaqif.data.documents`) are tokenised as `[CLS] … [SEP]` and laid end to end, so a training sequence of any
+length is a slice and no position is padding.
 """
+
+from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from mawaqif.errors import InputError
+from mawaqif.train.settings import PretrainConfig
+from mawaqif.train.tokenizer import MASK, special_pieces
 
 Tokens = NDArray[np.uint16]
 
@@ -62,3 +69,74 @@ def mask_whole_words(
     swap = chosen & (fate >= 0.9)
     inputs[swap] = rng.integers(int(special.sum()), len(continues), int(swap.sum()))
     return inputs.reshape(ids.shape), chosen.reshape(ids.shape)
+
+
+@lru_cache(maxsize=4)
+def permutation(seed: int, context: int, length: int) -> NDArray[np.int64]:
+    """The order of the sequences of one context length. Shape [length]."""
+    return np.random.default_rng([seed, context]).permutation(length)
+
+
+@dataclass(frozen=True)
+class MaskedBatch:
+    """Sequences of which whole words are chosen to be hidden or replaced.
+
+    ids, the text itself, and inputs, what a masked language model is shown, [batch, context] of piece ids; chosen
+    [batch, context], the chosen positions; draws [batch, context], uniform in [0, 1), to choose replacements by.
+    """
+
+    ids: torch.Tensor
+    inputs: torch.Tensor
+    chosen: torch.Tensor
+    draws: torch.Tensor
+
+    def to(self, device: torch.device) -> MaskedBatch:
+        return MaskedBatch(*(part.to(device) for part in (self.ids, self.inputs, self.chosen, self.draws)))
+
+    def rows(self, which: slice) -> MaskedBatch:
+        """Some of the sequences."""
+        return MaskedBatch(self.ids[which], self.inputs[which], self.chosen[which], self.draws[which])
+
+
+class Batches:
+    """Batches as a pure function of the step."""
+
+    def __init__(self, config: PretrainConfig, tokenizer: Tokenizer, tokens: Tokens) -> None:
+        held = max(int(len(tokens) * config.held_out), *(stage.context for stage in config.stages))
+        if len(tokens) < 2 * held:
+            raise InputError(f"{len(tokens)} tokens are too few to pre-train on; give more text or a shorter context")
+        self.training, self.held = tokens[:-held], tokens[-held:]
+        self.config = config
+        vocab = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
+        self.continues = np.array([piece.startswith("##") for piece, _ in vocab])
+        self.special = special_pieces(tokenizer)
+        self.mask_id = [piece for piece, _ in vocab].index(MASK)
+        self.steps = max(1, config.max_tokens // config.batch_tokens)
+
+    def context(self, step: int) -> int:
+        """Sequence length at a step: the stages follow one another, each for its share of the steps."""
+        done = 0.0
+        for stage in self.config.stages:
+            done += stage.share
+            if step < done * self.steps:
+                return stage.context
+        return self.config.stages[-1].context
+
+    def rows(self, step: int) -> int:
+        """Sequences of the batch at a step."""
+        return max(1, self.config.batch_tokens // self.context(step))
+
+    def at(self, step: int, tokens: Tokens | None = None, seed: int | None = None) -> MaskedBatch:
+        source = self.training if tokens is None else tokens
+        context = self.context(step)
+        rows = self.rows(step)
+        per_epoch = len(source) // context
+        wanted = np.arange(step * rows, (step + 1) * rows)
+        order = permutation(self.config.seed, context, per_epoch)
+        starts = order[wanted % per_epoch] * context
+        ids = np.stack([source[s : s + context] for s in starts]).astype(np.int64)
+        rng = np.random.default_rng([self.config.seed if seed is None else seed, step])
+        inputs, chosen = mask_whole_words(ids, self.continues, self.special, self.mask_id, self.config.mask_rate, rng)
+        return MaskedBatch(
+            *(torch.from_numpy(part) for part in (ids, inputs, chosen, rng.random(ids.shape, np.float32)))
+        )

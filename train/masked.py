@@ -1,4 +1,4 @@
-"""Masked language models to pre-train: of random weights, or of an earlier pre-training."""
+"""Models to pre-train: of random weights, or of an earlier pre-training."""
 
 from __future__ import annotations
 
@@ -7,41 +7,17 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer
-from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedModel
+from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, PreTrainedModel
 
 from mawaqif.errors import ConfigError
 from mawaqif.train.encoders import quiet
 from mawaqif.train.tokenizer import CLS, PAD, SEP
 
-
-def build_model(shape: dict[str, Any] | None, initial: Path | None, tokenizer: Tokenizer) -> PreTrainedModel:
-    """A masked language model in bf16: the weights in the directory `initial`, or random ones of a shape."""
-    model = _random_model(shape or {}, tokenizer) if initial is None else _load_model(initial)
-    if not (hasattr(model, "cls") or (hasattr(model, "head") and hasattr(model, "decoder"))):
-        raise ConfigError(f"encoder: model_type {model.config.model_type!r}: no known head; use modernbert or bert")
-    return model.to(torch.bfloat16)
+_SAFE: dict[str, Any] = {"use_safetensors": True, "trust_remote_code": False, "local_files_only": True}
 
 
-def _load_model(directory: Path) -> PreTrainedModel:
-    try:
-        with quiet():
-            model, report = AutoModelForMaskedLM.from_pretrained(
-                directory,
-                use_safetensors=True,
-                trust_remote_code=False,
-                local_files_only=True,
-                output_loading_info=True,
-            )
-    except Exception as error:  # transformers, its validators and safetensors raise many kinds
-        raise ConfigError(f"initial: {directory} holds no masked language model ({error})") from error
-    if missing := sorted(report["missing_keys"]):
-        raise ConfigError(
-            f"initial: the weights in {directory} lack {missing[0]}; give a directory that pretrain wrote"
-        )
-    return model
-
-
-def _random_model(shape: dict[str, Any], tokenizer: Tokenizer) -> PreTrainedModel:
+def random_masked_model(shape: dict[str, Any], tokenizer: Tokenizer) -> PreTrainedModel:
+    """A masked language model of a shape (`model_type` and its configuration) with random weights, in bf16."""
     ids = {name: tokenizer.token_to_id(token) for name, token in [("pad", PAD), ("cls", CLS), ("sep", SEP)]}
     try:
         settings = AutoConfig.for_model(
@@ -56,4 +32,35 @@ def _random_model(shape: dict[str, Any], tokenizer: Tokenizer) -> PreTrainedMode
         model: PreTrainedModel = AutoModelForMaskedLM.from_config(settings)
     except Exception as error:  # transformers and its validators raise many kinds
         raise ConfigError(f"encoder: transformers refuses this shape ({error})") from error
-    return model
+    return _known(model, "encoder")
+
+
+def load_masked_model(directory: Path, key: str) -> PreTrainedModel:
+    """The masked language model in a directory that `pretrain` wrote, in bf16; `key` is the setting that names it."""
+    try:
+        with quiet():
+            model, report = AutoModelForMaskedLM.from_pretrained(directory, output_loading_info=True, **_SAFE)
+    except Exception as error:  # transformers, its validators and safetensors raise many kinds
+        raise ConfigError(f"{key}: {directory} holds no masked language model ({error})") from error
+    if missing := sorted(report["missing_keys"]):
+        raise ConfigError(
+            f"{key}: the weights in {directory} lack {missing[0]}; give a directory that pretrain wrote with the "
+            "objective `masked`"
+        )
+    return _known(model, key)
+
+
+def load_encoder(directory: Path) -> PreTrainedModel:
+    """The encoder in a directory that `pretrain` wrote, with either objective, in bf16, without a head."""
+    try:
+        with quiet():
+            model: PreTrainedModel = AutoModel.from_pretrained(directory, **_SAFE)
+    except Exception as error:  # as above
+        raise ConfigError(f"initial: {directory} holds no encoder ({error})") from error
+    return model.to(torch.bfloat16)
+
+
+def _known(model: PreTrainedModel, key: str) -> PreTrainedModel:
+    if not (hasattr(model, "cls") or (hasattr(model, "head") and hasattr(model, "decoder"))):
+        raise ConfigError(f"{key}: model_type {model.config.model_type!r}: no known head; use modernbert or bert")
+    return model.to(torch.bfloat16)

@@ -1,9 +1,9 @@
-"""Pre-trains an encoder from scratch on unlabelled text: tokenizer, packing, masked language modelling, saving.
+"""Pre-trains an encoder on unlabelled text, from random weights or an earlier encoder.
 
-Read top to bottom: configuration, setup (tokenizer and packed tokens), optimiser, loop, saving. The same script runs on
-CPU and GPU. Weights and activations are bf16 with fp32 masters in the optimiser; the loss is computed on masked
-positions only. Data order and masks are functions of (seed, step), so a run that is killed and started again
-follows the same loss curve. The result is a plain Hugging Face directory that `AutoModel.from_pretrained` loads.
+Read top to bottom: setup (tokenizer and packed tokens), loop, saving; the objectives are in `train/pretext.py`. The
+same script runs on CPU and GPU. Weights and activations are bf16 with fp32 masters in the optimiser. Data order and
+masks are functions of (seed, step), so a run that is killed and started again follows the same loss curve. The result
+is a plain Hugging Face directory that `AutoModel.from_pretrained` loads.
 
     mawaqif pretrain configs/pretrain.yaml output=runs/encoder
 """
@@ -14,77 +14,31 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from accelerate import Accelerator
-from numpy.typing import NDArray
-from pydantic import Field, model_validator
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from mawaqif.data.documents import read_documents
-from mawaqif.errors import ConfigError, InputError
+from mawaqif.errors import ConfigError
 from mawaqif.train.checkpoints import METRICS, SETTINGS, interruptible, keep_metrics, load_state, same_run, save_state
-from mawaqif.train.config import Section
-from mawaqif.train.corpus import Tokens, mask_whole_words, pack, shuffled
+from mawaqif.train.corpus import Batches, Tokens, pack, shuffled
 from mawaqif.train.encoders import quiet
-from mawaqif.train.masked import build_model
 from mawaqif.train.master import MasterOptimizer
+from mawaqif.train.pretext import Objective, build_objective
 from mawaqif.train.processes import anywhere, meet, shared
-from mawaqif.train.tokenizer import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNK, train_tokenizer
+from mawaqif.train.settings import PretrainConfig
+from mawaqif.train.tokenizer import CLS, MASK, PAD, SEP, UNK, read_tokenizer, train_tokenizer
 
 CHECKPOINT = "checkpoint.pt"
 
 
-class Source(Section):
-    path: Path
-    share: float = Field(1.0, gt=0, le=1)
-
-
-class Stage(Section):
-    context: int = Field(512, ge=16)
-    share: float = Field(1.0, gt=0, le=1)
-
-
-class PretrainConfig(Section):
-    """Every key of a pre-training run; `configs/pretrain.yaml` explains each."""
-
-    output: Path
-    sources: list[Source] = Field(min_length=1)
-    initial: Path | None = None
-    vocab_size: int = Field(20_000, ge=300, le=65_536)
-    tokenizer_documents: int = Field(40_000, ge=1)
-    encoder: dict[str, Any] | None = None
-    stages: list[Stage] = Field(default_factory=lambda: [Stage()], min_length=1)
-    max_tokens: int = Field(ge=1)
-    batch_tokens: int = Field(8192, ge=16)
-    mask_rate: float = Field(0.25, gt=0, lt=1)
-    optimizer: Literal["muon", "adamw"] = "muon"
-    learning_rate: float = Field(2e-3, gt=0)
-    weight_decay: float = Field(0.01, ge=0)
-    warmup: float = Field(0.02, ge=0, lt=1)
-    decay: float = Field(0.3, ge=0, le=1)
-    held_out: float = Field(0.005, gt=0, lt=0.5)
-    held_out_every: int = Field(250, ge=1)
-    checkpoint_minutes: float = Field(5.0, ge=0)
-    compile: bool = False
-    seed: int = 0
-
-    @model_validator(mode="after")
-    def _one_beginning(self) -> "PretrainConfig":
-        if (self.initial is None) == (self.encoder is None):
-            raise ValueError("give either encoder (a shape, for random weights) or initial (a pre-trained encoder)")
-        return self
-
-
 @dataclass(frozen=True)
 class Progress:
-    """One step: `loss` in nats per masked piece, `seconds_left` estimated, `held_out` where it was measured."""
+    """One step: `loss` in nats a masked piece (`replaced`: a piece), `seconds_left` estimated."""
 
     step: int
     steps: int
@@ -110,10 +64,10 @@ def pretrain(config: PretrainConfig) -> Iterator[Progress]:
 
     shared(accelerator, prepare)
     tokenizer, tokens = prepare_text(config)
-    model = build_model(config.encoder, config.initial, tokenizer)
-    yield from fit(config, accelerator, model, tokenizer, tokens)
+    objective = build_objective(config, tokenizer)
+    yield from fit(config, accelerator, objective, Batches(config, tokenizer, tokens))
     if accelerator.is_main_process:
-        save_encoder(model, tokenizer, config.output)
+        save_encoder(objective.model, tokenizer, config.output)
     accelerator.wait_for_everyone()
 
 
@@ -136,7 +90,7 @@ def prepare_text(config: PretrainConfig) -> tuple[Tokenizer, Tokens]:
         if config.initial is None:
             tokenizer = train_tokenizer(documents[: config.tokenizer_documents], config.vocab_size)
         else:
-            tokenizer = _read_tokenizer(config.initial)
+            tokenizer = read_tokenizer(config.initial, "initial")
         tokenizer.save(str(tokenizer_file))
         np.save(temporary, pack(documents, tokenizer))
         temporary.replace(tokens_file)
@@ -152,74 +106,16 @@ def _same_text(output: Path, initial: Path) -> bool:
     return read[0] == read[1]
 
 
-def _read_tokenizer(directory: Path) -> Tokenizer:
-    try:
-        return Tokenizer.from_file(str(directory / "tokenizer.json"))
-    except Exception as error:  # tokenizers raises bare Exception
-        raise ConfigError(f"initial: {directory / 'tokenizer.json'} cannot be read ({error})") from error
-
-
-@lru_cache(maxsize=4)
-def permutation(seed: int, context: int, length: int) -> NDArray[np.int64]:
-    """The order of the sequences of one context length. Shape [length]."""
-    return np.random.default_rng([seed, context]).permutation(length)
-
-
-class Batches:
-    """Masked batches as a pure function of the step: inputs [batch, context], chosen positions, their ids."""
-
-    def __init__(self, config: PretrainConfig, tokenizer: Tokenizer, tokens: Tokens) -> None:
-        held = max(int(len(tokens) * config.held_out), *(stage.context for stage in config.stages))
-        if len(tokens) < 2 * held:
-            raise InputError(f"{len(tokens)} tokens are too few to pre-train on; give more text or a shorter context")
-        self.training, self.held = tokens[:-held], tokens[-held:]
-        self.config = config
-        vocab = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
-        self.continues = np.array([piece.startswith("##") for piece, _ in vocab])
-        self.special = np.array([piece in SPECIAL_TOKENS for piece, _ in vocab])
-        self.mask_id = [piece for piece, _ in vocab].index(MASK)
-        self.steps = max(1, config.max_tokens // config.batch_tokens)
-
-    def context(self, step: int) -> int:
-        """Sequence length at a step: the stages follow one another, each for its share of the steps."""
-        done = 0.0
-        for stage in self.config.stages:
-            done += stage.share
-            if step < done * self.steps:
-                return stage.context
-        return self.config.stages[-1].context
-
-    def rows(self, step: int) -> int:
-        """Sequences of the batch at a step."""
-        return max(1, self.config.batch_tokens // self.context(step))
-
-    def at(self, step: int, tokens: Tokens | None = None, seed: int | None = None) -> tuple[torch.Tensor, ...]:
-        source = self.training if tokens is None else tokens
-        context = self.context(step)
-        rows = self.rows(step)
-        per_epoch = len(source) // context
-        wanted = np.arange(step * rows, (step + 1) * rows)
-        order = permutation(self.config.seed, context, per_epoch)
-        starts = order[wanted % per_epoch] * context
-        ids = np.stack([source[s : s + context] for s in starts]).astype(np.int64)
-        rng = np.random.default_rng([self.config.seed if seed is None else seed, step])
-        inputs, chosen = mask_whole_words(ids, self.continues, self.special, self.mask_id, self.config.mask_rate, rng)
-        return torch.from_numpy(inputs), torch.from_numpy(chosen), torch.from_numpy(ids[chosen])
-
-
-def fit(
-    config: PretrainConfig, accelerator: Accelerator, model: PreTrainedModel, tokenizer: Tokenizer, tokens: Tokens
-) -> Iterator[Progress]:
+def fit(config: PretrainConfig, accelerator: Accelerator, objective: Objective, batches: Batches) -> Iterator[Progress]:
     """The loop, on one process or, under `accelerate launch`, on each of several, which share every batch."""
-    batches = Batches(config, tokenizer, tokens)
     processes = accelerator.num_processes
     if processes > batches.rows(0):
         raise ConfigError(
             f"batch_tokens: a batch of {batches.rows(0)} sequences is too small for {processes} processes"
         )
-    model.to(accelerator.device).train()
+    objective.to(accelerator.device).train()
     optimizer = MasterOptimizer(
-        model,
+        objective.trained(),
         muon=config.optimizer == "muon",
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
@@ -231,26 +127,25 @@ def fit(
     if accelerator.is_main_process:
         keep_metrics(config.output / METRICS, step)
     accelerator.wait_for_everyone()
-    encoder = torch.compile(model.base_model, dynamic=False) if config.compile else model.base_model
+    if config.compile:
+        objective.compile_encoders()
     started, last_save, session_tokens = time.monotonic(), time.monotonic(), 0
     with interruptible() as interrupt, (config.output / METRICS).open("a", encoding="utf-8") as metrics:
         while step < batches.steps:
-            inputs, chosen, targets = (t.to(accelerator.device) for t in batches.at(step))
+            batch = batches.at(step).to(accelerator.device)
             torch.manual_seed(config.seed * 1_000_003 + step)  # a resumed run drops out what an uninterrupted one does
-            own = slice(accelerator.process_index, None, processes)
-            mine = torch.zeros_like(chosen)
-            mine[own] = chosen[own]
-            loss = masked_loss(model, encoder, inputs[own], chosen[own], targets[mine[chosen]])
-            loss = loss * processes / len(targets)  # the mean over processes is the mean of the batch
+            loss = objective(batch.rows(slice(accelerator.process_index, None, processes)))
+            loss = loss * processes / objective.count(batch)  # the mean over processes is the mean of the batch
             accelerator.backward(loss)
             rate = config.learning_rate * schedule(step / batches.steps, config.warmup, config.decay)
             optimizer.step(rate, accelerator)
-            step, used, session_tokens = step + 1, used + inputs.numel(), session_tokens + inputs.numel()
+            step, used = step + 1, used + batch.ids.numel()
+            session_tokens += batch.ids.numel()
             speed = session_tokens / (time.monotonic() - started)
             left = (batches.steps - step) * config.batch_tokens / speed
             held = None
             if step % config.held_out_every == 0 or step == batches.steps:
-                held = held_out_loss(model, encoder, batches, step, accelerator.device)
+                held = held_out_loss(objective, batches, step, accelerator.device)
             mean = accelerator.reduce(loss.detach(), "mean").item()
             progress = Progress(step, batches.steps, used, mean, rate, speed, left, held)
             asked = anywhere(accelerator, interrupt.asked)
@@ -275,28 +170,19 @@ def schedule(done: float, warmup: float, decay: float) -> float:
     return 1 - math.sqrt((done - (1 - decay)) / decay)
 
 
-def masked_loss(
-    model: PreTrainedModel, encoder: Any, inputs: torch.Tensor, chosen: torch.Tensor, targets: torch.Tensor
-) -> torch.Tensor:
-    """Summed cross-entropy, at masked positions only: the vocabulary projection runs on a quarter of the tokens."""
-    hidden = encoder(input_ids=inputs).last_hidden_state[chosen]
-    logits = model.decoder(model.head(hidden)) if hasattr(model, "decoder") else model.cls(hidden)
-    return F.cross_entropy(logits.float(), targets, reduction="sum")
-
-
 @torch.no_grad()
-def held_out_loss(model: PreTrainedModel, encoder: Any, batches: Batches, step: int, device: torch.device) -> float:
+def held_out_loss(objective: Objective, batches: Batches, step: int, device: torch.device) -> float:
     """Mean loss on up to eight batches of held-out text, masked alike each time."""
-    model.eval()
+    objective.eval()
     context = batches.context(step - 1)
     rows = max(1, batches.config.batch_tokens // context)
     count = max(1, min(8, len(batches.held) // context // rows))
     first = next(s for s in range(batches.steps) if batches.context(s) == context)
-    losses = []
+    losses: list[float] = []
     for i in range(count):
-        inputs, chosen, targets = (t.to(device) for t in batches.at(first + i, batches.held, seed=1))
-        losses.append(masked_loss(model, encoder, inputs, chosen, targets).item() / len(targets))
-    model.train()
+        batch = batches.at(first + i, batches.held, seed=1).to(device)
+        losses.append(objective(batch).item() / objective.count(batch))
+    objective.train()
     return sum(losses) / len(losses)
 
 

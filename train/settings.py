@@ -1,4 +1,7 @@
-"""The schema of a fine-tuning run. `configs/default.yaml` explains every key."""
+"""The schemas of pre-training and fine-tuning runs.
+
+`configs/pretrain.yaml` and `configs/default.yaml` explain every key.
+"""
 
 from __future__ import annotations
 
@@ -122,3 +125,52 @@ class FinetuneConfig(Section):
     model: Model
     training: Training = Field(default_factory=Training)
     card_notes: str | None = None
+
+
+class Source(Section):
+    path: Path
+    share: float = Field(1.0, gt=0, le=1)
+
+
+class Stage(Section):
+    context: int = Field(512, ge=16)
+    share: float = Field(1.0, gt=0, le=1)
+
+
+class PretrainConfig(Section):
+    """Every key of a pre-training run; `configs/pretrain.yaml` explains each."""
+
+    output: Path
+    sources: list[Source] = Field(min_length=1)
+    initial: Path | None = None
+    vocab_size: int = Field(20_000, ge=300, le=65_536)
+    tokenizer_documents: int = Field(40_000, ge=1)
+    encoder: dict[str, Any] | None = None
+    stages: list[Stage] = Field(default_factory=lambda: [Stage()], min_length=1)
+    max_tokens: int = Field(ge=1)
+    batch_tokens: int = Field(8192, ge=16)
+    objective: Literal["masked", "replaced"] = "masked"
+    generator: Path | None = None
+    mask_rate: float = Field(0.25, gt=0, lt=1)
+    optimizer: Literal["muon", "adamw"] = "muon"
+    learning_rate: float = Field(2e-3, gt=0)
+    weight_decay: float = Field(0.01, ge=0)
+    warmup: float = Field(0.02, ge=0, lt=1)
+    decay: float = Field(0.3, ge=0, le=1)
+    held_out: float = Field(0.005, gt=0, lt=0.5)
+    held_out_every: int = Field(250, ge=1)
+    checkpoint_minutes: float = Field(5.0, ge=0)
+    compile: bool = False
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _one_beginning(self) -> PretrainConfig:
+        if (self.initial is None) == (self.encoder is None):
+            raise ValueError("give either encoder (a shape, for random weights) or initial (a pre-trained encoder)")
+        return self
+
+    @model_validator(mode="after")
+    def _a_generator_where_it_is_used(self) -> PretrainConfig:
+        if (self.generator is None) == (self.objective == "replaced"):
+            raise ValueError("the objective `replaced`, and it alone, needs a generator, a masked language model")
+        return self

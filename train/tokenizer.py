@@ -9,8 +9,13 @@ on alef (أ إ آ ٱ → ا), since scraped text writes it unreliably and a smal
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+from mawaqif.errors import ConfigError
 
 PAD, UNK, CLS, SEP, MASK = SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 URL, EMAIL, USER = "[رابط]", "[بريد]", "[مستخدم]"
@@ -116,3 +121,17 @@ def _empty(vocab: dict[str, int], fold_alef: bool) -> Tokenizer:
     tokenizer.pre_tokenizer = pre_tokenizer()
     tokenizer.decoder = decoders.WordPiece()
     return tokenizer
+
+
+def read_tokenizer(directory: Path, key: str) -> Tokenizer:
+    """The tokenizer in a model directory; `key` is the setting that names it."""
+    try:
+        return Tokenizer.from_file(str(directory / "tokenizer.json"))
+    except Exception as error:  # tokenizers raises bare Exception
+        raise ConfigError(f"{key}: {directory / 'tokenizer.json'} cannot be read ({error})") from error
+
+
+def special_pieces(tokenizer: Tokenizer) -> NDArray[np.bool_]:
+    """Which pieces are special tokens. Shape [vocabulary]."""
+    vocab = tokenizer.get_vocab()
+    return np.isin(np.array(sorted(vocab, key=vocab.__getitem__)), SPECIAL_TOKENS)

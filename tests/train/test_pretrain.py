@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,10 @@ from transformers import AutoModel, AutoTokenizer
 
 from mawaqif.errors import ConfigError, InputError
 from mawaqif.train.config import Section
-from mawaqif.train.pretrain import Batches, PretrainConfig, Progress, pretrain, schedule
+from mawaqif.train.corpus import Batches, MaskedBatch
+from mawaqif.train.pretext import ReplacedPieces, build_objective
+from mawaqif.train.pretrain import Progress, prepare_text, pretrain, schedule
+from mawaqif.train.settings import PretrainConfig
 
 SHAPES: dict[str, dict[str, Any]] = {
     "modernbert": {"max_position_embeddings": 64, "local_attention": 8, "global_attn_every_n_layers": 2},
@@ -100,11 +104,27 @@ def test_the_loss_falls_and_the_encoder_loads(configure: Configure) -> None:
     assert encoder(torch.tensor([ids])).last_hidden_state.shape == (1, len(ids), 32)
 
 
+@pytest.fixture
+def generator(configure: Configure) -> dict[str, Any]:
+    """The settings of a run with replaced pieces, after a run with masked words."""
+    first = configure("generator", max_tokens=128 * 30)
+    assert len(list(pretrain(first))) == 30
+    return {"objective": "replaced", "generator": first.output, "encoder": None, "initial": first.output}
+
+
 @pytest.mark.parametrize(("model_type", "optimizer"), [("modernbert", "muon"), ("bert", "adamw")])
 def test_an_interrupted_run_goes_on_as_if_it_was_not(configure: Configure, model_type: str, optimizer: Any) -> None:
     """Also where the encoder has dropout, as BERT's has."""
-    whole = list(pretrain(configure("whole", model_type, optimizer=optimizer)))
-    config = configure("parts", model_type, optimizer=optimizer)
+    _assert_resumes(configure, model_type=model_type, optimizer=optimizer)
+
+
+def test_an_interrupted_run_with_replaced_pieces_goes_on(configure: Configure, generator: dict[str, Any]) -> None:
+    _assert_resumes(configure, **generator)
+
+
+def _assert_resumes(configure: Configure, **given: Any) -> None:
+    whole = list(pretrain(configure("whole", **given)))
+    config = configure("parts", **given)
     parts: list[Progress] = []
     for stop in (3, 5, None):
         run = pretrain(config)
@@ -176,6 +196,58 @@ def test_a_second_sitting_goes_on_from_the_encoder_of_the_first(configure: Confi
         assert (second.output / name).read_bytes() == (first.output / name).read_bytes()
 
 
+def test_an_encoder_learns_to_tell_replaced_pieces(configure: Configure, generator: dict[str, Any]) -> None:
+    config = configure("replaced", **generator, max_tokens=128 * 60, learning_rate=0.003)
+    held = [step.held_out for step in pretrain(config) if step.held_out is not None]
+    assert held[-1] < held[0] - 0.05
+    third = configure("third", **(generator | {"initial": config.output}), max_tokens=256, held_out_every=1)
+    first = next(iter(pretrain(third))).held_out
+    assert first is not None
+    assert first < 0.7  # its head is new
+    assert AutoModel.from_pretrained(config.output) is not None
+    with pytest.raises(ConfigError, match=r"lack .*objective `masked`"):
+        list(pretrain(configure("fourth", encoder=None, initial=config.output)))
+
+
+def test_pieces_are_replaced_at_chosen_places_as_the_generator_deems_likely(
+    configure: Configure, generator: dict[str, Any]
+) -> None:
+    """Drawn by the inverse of its distribution: over all draws the pieces come as often as they are likely."""
+    config = configure("replaced", **generator, max_tokens=128)
+    assert len(list(pretrain(config))) == 1
+    tokenizer, tokens = prepare_text(config)
+    objective = build_objective(config, tokenizer)
+    assert isinstance(objective, ReplacedPieces)
+    batch = Batches(config, tokenizer, tokens).at(0)
+    shown = objective.replace(batch)
+    assert torch.equal(shown[~batch.chosen], batch.ids[~batch.chosen])
+    assert (shown != batch.ids).any()
+    assert objective.count(batch) == int((batch.ids > 4).sum())
+
+    row = batch.rows(slice(0, 1))
+    spot = torch.zeros_like(row.chosen)
+    spot[0, 5] = True
+    hidden = row.ids.masked_fill(spot, objective.mask_id)
+    likely = objective.generator.logits(hidden, spot).float()[0, 5:].softmax(-1)
+    counts = torch.zeros(tokenizer.get_vocab_size())
+    for draw in np.linspace(0, 1, 400, endpoint=False, dtype=np.float32):
+        one = replace(row, chosen=spot, draws=torch.full_like(row.draws, float(draw)))
+        counts[objective.replace(one)[0, 5]] += 1
+    assert counts[:5].sum() == 0
+    assert torch.allclose(counts[5:] / 400, likely, atol=0.02)
+
+
+def test_a_generator_that_cannot_serve(configure: Configure, generator: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="needs a generator"):
+        configure(objective="replaced")
+    with pytest.raises(ValidationError, match="needs a generator"):
+        configure(generator=generator["generator"])
+    text = generator["generator"].parent / "other.txt"
+    text.write_text("\n\n".join(["سفير الوادي زار ميناء الشمال وعاد"] * 60), encoding="utf-8")
+    with pytest.raises(ConfigError, match="another vocabulary"):
+        list(pretrain(configure(sources=[{"path": text}], objective="replaced", generator=generator["generator"])))
+
+
 def test_an_initial_encoder_that_cannot_go_on(configure: Configure, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         list(pretrain(configure(encoder=None, initial=tmp_path / "none")))
@@ -202,17 +274,17 @@ def test_too_little_text(configure: Configure) -> None:
 def test_batches_are_a_function_of_the_step(configure: Configure, tiny_tokenizer: Tokenizer) -> None:
     tokens = np.random.default_rng(0).integers(5, 200, 2000).astype(np.uint16)
     batches = Batches(configure(), tiny_tokenizer, tokens)
-    shapes = [batches.at(step)[0].shape for step in range(10)]
+    shapes = [batches.at(step).ids.shape for step in range(10)]
     assert shapes == [(8, 16)] * 6 + [(4, 32)] * 4
     again = Batches(configure(), tiny_tokenizer, tokens)
-    for mine, other in zip(batches.at(7), again.at(7), strict=True):
-        assert torch.equal(mine, other)
-    assert not torch.equal(batches.at(0)[0], batches.at(1)[0])
-    inputs, chosen, targets = batches.at(3)
-    assert len(targets) == chosen.sum() > 0
-    assert (inputs[~chosen] > 4).all()  # [MASK] stands at chosen places only
+    for field in fields(MaskedBatch):
+        assert torch.equal(getattr(batches.at(7), field.name), getattr(again.at(7), field.name))
+    assert not torch.equal(batches.at(0).ids, batches.at(1).ids)
+    batch = batches.at(3)
+    assert batch.chosen.any()
+    assert torch.equal(batch.inputs[~batch.chosen], batch.ids[~batch.chosen])
     held = set(map(tuple, batches.held.reshape(-1, 16).tolist()))
-    assert not any(tuple(row) in held for step in range(6) for row in batches.at(step)[0].tolist())
+    assert not any(tuple(row) in held for step in range(6) for row in batches.at(step).ids.tolist())
 
 
 def test_the_learning_rate_rises_stays_and_falls() -> None:

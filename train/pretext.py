@@ -1,0 +1,137 @@
+"""What an encoder is pre-trained to do: find the words that are hidden, or tell those that were replaced.
+
+Masked language modelling (Devlin et al. 2019) computes its loss at hidden positions only. Replaced-token detection
+(Clark et al. 2020) has one at every position: a masked language model, the generator, fills hidden words with what it
+deems likely, and the encoder tells each piece that is not the text's. Here the generator is a finished model that does
+not change (as in Fast-ELECTRA, Dong et al. 2024).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from tokenizers import Tokenizer
+from torch import nn
+from transformers import PreTrainedModel
+
+from mawaqif.errors import ConfigError
+from mawaqif.train.corpus import MaskedBatch
+from mawaqif.train.masked import load_encoder, load_masked_model, random_masked_model
+from mawaqif.train.settings import PretrainConfig
+from mawaqif.train.tokenizer import MASK, read_tokenizer, special_pieces
+
+
+class Objective(nn.Module):
+    """A model with the loss that it is pre-trained on; `model` is what is saved."""
+
+    model: PreTrainedModel
+
+    def forward(self, batch: MaskedBatch) -> torch.Tensor:
+        """The summed loss of a batch's sequences, in nats. Shape []."""
+        raise NotImplementedError
+
+    def count(self, batch: MaskedBatch) -> int:
+        """The positions over which `forward` sums."""
+        raise NotImplementedError
+
+    def trained(self) -> nn.Module:
+        """The module whose parameters learn."""
+        return self
+
+    def compile_encoders(self) -> None:
+        """Lets torch.compile make the encoders' passes faster."""
+        raise NotImplementedError
+
+
+class MaskedWords(Objective):
+    """Cross-entropy of hidden pieces: the vocabulary projection runs on a quarter of the tokens."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        super().__init__()
+        self.model = model
+        self._encode: Any = model.base_model
+
+    def compile_encoders(self) -> None:
+        self._encode = torch.compile(self.model.base_model, dynamic=False)
+
+    def forward(self, batch: MaskedBatch) -> torch.Tensor:
+        logits = self.logits(batch.inputs, batch.chosen)
+        return F.cross_entropy(logits.float(), batch.ids[batch.chosen], reduction="sum")
+
+    def logits(self, inputs: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
+        """Of each piece of the vocabulary at the chosen positions. Shape [chosen, vocabulary]."""
+        hidden = self._encode(input_ids=inputs).last_hidden_state[chosen]
+        logits: torch.Tensor = (
+            self.model.decoder(self.model.head(hidden)) if hasattr(self.model, "decoder") else self.model.cls(hidden)
+        )
+        return logits
+
+    def count(self, batch: MaskedBatch) -> int:
+        return int(batch.chosen.sum())
+
+
+class ReplacedPieces(Objective):
+    """Binary cross-entropy, at every piece of the text, of whether it was replaced."""
+
+    special: torch.Tensor  # [vocabulary], which pieces are special tokens
+
+    def __init__(self, model: PreTrainedModel, generator: MaskedWords, tokenizer: Tokenizer) -> None:
+        super().__init__()
+        self.model = model
+        width = model.config.hidden_size
+        self.head = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 1)).to(model.dtype)
+        self.generator = generator.requires_grad_(False)
+        self.mask_id: int = tokenizer.get_vocab()[MASK]
+        self.register_buffer("special", torch.from_numpy(special_pieces(tokenizer)))
+        self._encode: Any = model
+
+    def trained(self) -> nn.Module:
+        return nn.ModuleDict({"model": self.model, "head": self.head})
+
+    def compile_encoders(self) -> None:
+        self._encode = torch.compile(self.model, dynamic=False)
+        self.generator.compile_encoders()
+
+    def forward(self, batch: MaskedBatch) -> torch.Tensor:
+        shown = self.replace(batch)
+        logits = self.head(self._encode(input_ids=shown).last_hidden_state).squeeze(-1)
+        counted = ~self.special[batch.ids]
+        replaced = (shown != batch.ids)[counted].float()
+        return F.binary_cross_entropy_with_logits(logits[counted].float(), replaced, reduction="sum")
+
+    @torch.no_grad()
+    def replace(self, batch: MaskedBatch) -> torch.Tensor:
+        """The text with each chosen piece drawn from the generator's distribution. Shape [batch, context]."""
+        self.generator.eval()
+        hidden = batch.ids.masked_fill(batch.chosen, self.mask_id)
+        likely = self.generator.logits(hidden, batch.chosen).float().masked_fill(self.special, -torch.inf)
+        summed = likely.softmax(-1).cumsum(-1)
+        drawn = torch.searchsorted(summed, (batch.draws[batch.chosen] * summed[:, -1]).unsqueeze(-1), right=True)
+        shown = batch.ids.clone()
+        shown[batch.chosen] = drawn.squeeze(-1).clamp(max=likely.shape[-1] - 1)
+        return shown
+
+    def count(self, batch: MaskedBatch) -> int:
+        return int((~self.special[batch.ids]).sum())
+
+
+def build_objective(config: PretrainConfig, tokenizer: Tokenizer) -> Objective:
+    """The objective of a run, with its model of random weights or of `config.initial`."""
+    if config.generator is None:
+        if config.initial is None:
+            return MaskedWords(random_masked_model(config.encoder or {}, tokenizer))
+        return MaskedWords(load_masked_model(config.initial, "initial"))
+    own, other = tokenizer.get_vocab(), read_tokenizer(config.generator, "generator").get_vocab()
+    if own != other:
+        raise ConfigError(
+            f"generator: {config.generator} has another vocabulary ({len(other)} pieces) than the run ({len(own)}); "
+            "take a masked language model with the run's tokenizer"
+        )
+    generator = MaskedWords(load_masked_model(config.generator, "generator"))
+    if config.initial is None:
+        model: PreTrainedModel = random_masked_model(config.encoder or {}, tokenizer).base_model
+    else:
+        model = load_encoder(config.initial)
+    return ReplacedPieces(model, generator, tokenizer)

@@ -2,9 +2,10 @@
 
 Rules, in order, within one type: equal names after folding spelling and taking off attached clitics; aliases from
 `configs/aliases.yaml` (states, armies, bodies); a capital that acts for its state (`configs/capitals.yaml`); a people
-under its forms (الشعب اليمني, اليمنيون, اليمنيين); a person's short name inside a full one, or with names in the middle
-left out; a body's short definite name inside a longer one, but no known body's name in its middle («لجنة الأمم المتحدة
-للرصد» is not the United Nations). The canonical name is the longest form, without clitics.
+under its forms (الشعب اليمني, اليمنيون, اليمنيين); a body's or law's other name in brackets or quotation marks right
+after it («وكالة الأنباء النورية (ونا)»); a person's short name inside a full one, or with names in the middle left out;
+a body's short definite name inside a longer one, but no known body's name in its middle («لجنة الأمم المتحدة للرصد» is
+not the United Nations). The canonical name is the longest form, without clitics.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 
 from mawaqif.article import Entity, Mention
 from mawaqif.tables import read_table
@@ -37,6 +39,8 @@ __all__ = [
 BY_INCLUSION = ("PERS", "ORG", "FAC", "EVENT", "LAW")
 PERSONS = ("PERS",)
 PEOPLES = ("NORP",)
+_GLOSSED = ("ORG", "LAW")
+_GLOSS = re.compile(r"\s?(?:(\()|([\"«“]))\s?")  # what opens a second name right after the first
 
 
 @dataclass
@@ -87,6 +91,7 @@ def cluster(text: str, spans: Sequence[tuple[int, int, str, float]]) -> tuple[li
         found = clusters.setdefault((label, key), _Cluster(label, key))
         found.names[name] += 1
         found.mentions.append(number)
+    _join_glosses(clusters, text, spans)
     merged = _include(sorted(clusters.values(), key=lambda c: c.mentions[0]))
     mentions: list[Mention | None] = [None] * len(spans)
     entities = []
@@ -146,6 +151,24 @@ def _most_heard(names: list[str], label: str, heard: Counter[tuple[str, str]]) -
     """The reading that most mentions share; the most plausible one where none is shared."""
     best = max(names, key=lambda name: heard[label, name_key(name)])
     return best if heard[label, name_key(best)] > heard[label, name_key(names[0])] else names[0]
+
+
+def _join_glosses(
+    clusters: dict[tuple[str, str], _Cluster], text: str, spans: Sequence[tuple[int, int, str, float]]
+) -> None:
+    """Joins two names of which one follows in brackets or quotation marks, unless both are known bodies' own."""
+    of = {number: found for found in clusters.values() for number in found.mentions}
+    for number, ((_, end, label, _), (start, last, other, _)) in enumerate(pairwise(spans)):
+        opened = _GLOSS.fullmatch(text, end, start) if label == other and label in _GLOSSED else None
+        first, second = of[number], of[number + 1]
+        if opened is None or first is second or text[last : last + 1] not in (set(")") if opened[1] else set('"»”')):
+            continue
+        if {first.key, second.key} <= _known_bodies():
+            continue
+        del clusters[second.type, second.key]
+        first.names.update(second.names)
+        first.mentions = sorted([*first.mentions, *second.mentions])
+        of |= dict.fromkeys(second.mentions, first)
 
 
 def _include(clusters: list[_Cluster]) -> list[_Cluster]:

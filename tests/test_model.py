@@ -94,7 +94,7 @@ def test_an_article_alone_and_in_a_batch(
         assert_same(run(model, inputs), cut)
 
 
-def test_more_entities_change_no_other_pair(
+def test_before_training_more_entities_change_no_other_pair(
     model: JointModel, tiny_tokenizer: Tokenizer, labels: LabelSet, gold_articles: list[Article]
 ) -> None:
     article = gold_articles[0]

@@ -128,6 +128,31 @@ def test_a_short_name_of_a_body_joins_the_long_one() -> None:
     assert article.entities[0].name == "حزب النخيل الوطني"
 
 
+@pytest.mark.parametrize(
+    ("text", "joined"),
+    [
+        ("وكالة الأنباء النورية (ونا) نقلت ذلك، ونفته ونا.", True),
+        ("وكالة الأنباء النورية «ونا» نقلت ذلك، ونفته ونا.", True),
+        ('وكالة الأنباء النورية "ونا" نقلت ذلك، ونفته ونا.', True),
+        ("وكالة الأنباء النورية وونا نقلتا ذلك، ونفته ونا.", False),
+        ("وكالة الأنباء النورية (ونا وغيرها) نقلت ذلك، ونفته ونا.", False),
+        ("وكالة الأنباء النورية («ونا» وغيرها) نقلت ذلك، ونفته ونا.", False),
+    ],
+)
+def test_a_name_in_brackets_right_after_a_body_is_its_other_name(text: str, joined: bool) -> None:
+    article = tag(text, ("وكالة الأنباء النورية", "ORG"), ("ونا", "ORG"), ("ونا", "ORG"))
+    assert groups(article) == ([0, 0, 0] if joined else [0, 1, 1])
+    assert article.entities[0].name == "وكالة الأنباء النورية"
+
+
+@pytest.mark.parametrize(
+    ("names", "label"), [(["مجلس الأمن", "الأمم المتحدة"], "ORG"), (["سليم الوراق", "هادي الصباغ"], "PERS")]
+)
+def test_brackets_join_neither_two_known_bodies_nor_persons(names: list[str], label: str) -> None:
+    article = tag("{} ({})".format(*names), *[(name, label) for name in names])
+    assert groups(article) == [0, 1]
+
+
 def test_a_known_body_in_the_middle_of_a_longer_name_stays_its_own() -> None:
     names = ["لجنة الأمم المتحدة للرصد", "الأمم المتحدة"]
     article = tag(" ثم ".join(names), *[(name, "ORG") for name in names])

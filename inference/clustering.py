@@ -1,11 +1,12 @@
 """Mentions → entities: which mentions of one article name the same thing, and its canonical name.
 
-Rules, in order, within one type: equal names after folding spelling and taking off attached clitics; aliases from
-`configs/aliases.yaml` (states, armies, bodies); a capital that acts for its state (`configs/capitals.yaml`); a people
-under its forms (الشعب اليمني, اليمنيون, اليمنيين); a body's or law's other name in brackets or quotation marks right
-after it («وكالة الأنباء النورية (ونا)»); a person's short name inside a full one, or with names in the middle left out;
-a body's short definite name inside a longer one, but no known body's name in its middle («لجنة الأمم المتحدة للرصد» is
-not the United Nations). The canonical name is the longest form, without clitics.
+Rules, in order, within one type: equal names after folding spelling and taking off attached clitics; aliases
+from `configs/aliases.yaml` (states, armies, bodies); a capital that acts for its state
+(`configs/capitals.yaml`); a people under its forms (الشعب اليمني, اليمنيون, اليمنيين); a body under what it
+calls itself (جماعة, حركة, ميليشيا); a body's or law's other name in brackets or quotation marks right after it
+(«وكالة الأنباء النورية (ونا)»); a person's short name inside a full one, or with names in the middle left out;
+a body's short definite name inside a longer one, but no known body's name in its middle («لجنة الأمم المتحدة
+للرصد» is not the United Nations). The canonical name is the longest form, without clitics.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 from mawaqif.article import Entity, Mention
@@ -35,10 +36,25 @@ __all__ = [
     "whole_names",
 ]
 
+_COMPOUND = re.compile(r"(?<=\bعبد) +(?=\w)|(?<=\bاب[وي]) +(?=\w)|(?<=\w) +(?=الله\b)")
+# Two spellings of one word, both common in the press; as folded.
+_VARIANTS = (
+    ("اميرك", "امريك"),
+    ("اورب", "اوروب"),
+    ("ميليشيات", "ميليشيا"),
+    ("مليشيات", "ميليشيا"),
+    ("ميلشيات", "ميليشيا"),
+    ("ميليشات", "ميليشيا"),
+    ("مليشي", "ميليشي"),
+    ("ميلشي", "ميليشي"),
+)
+_GROUPS = frozenset({"جماعه", "حركه", "تنظيم", "ميليشيا"})
+
 # How a type's shorter names join longer ones: any run of words inside a person's name, and so on.
 BY_INCLUSION = ("PERS", "ORG", "FAC", "EVENT", "LAW")
 PERSONS = ("PERS",)
 PEOPLES = ("NORP",)
+_BODIES = ("ORG",)
 _GLOSSED = ("ORG", "LAW")
 _GLOSS = re.compile(r"\s?(?:(\()|([\"«“]))\s?")  # what opens a second name right after the first
 
@@ -88,11 +104,12 @@ def cluster(text: str, spans: Sequence[tuple[int, int, str, float]]) -> tuple[li
         name = _most_heard(readings[number], label, heard)
         key = people_key(name_key(name)) if label in PEOPLES else name_key(name)
         key = state_of_capital(key, text, *spans[number][:2]) or aliases().get(key, key)
-        found = clusters.setdefault((label, key), _Cluster(label, key))
+        bare = _body_key(key, label)
+        found = clusters.setdefault((label, bare), _Cluster(label, key))
+        found.key = min(found.key, key, key=len)  # «النخيل» alone may be short for a longer name, «حركة النخيل» is not
         found.names[name] += 1
         found.mentions.append(number)
-    _join_glosses(clusters, text, spans)
-    merged = _include(sorted(clusters.values(), key=lambda c: c.mentions[0]))
+    merged = _include(sorted(_join_glosses(list(clusters.values()), text, spans), key=lambda c: c.mentions[0]))
     mentions: list[Mention | None] = [None] * len(spans)
     entities = []
     for number, found in enumerate(merged, start=1):
@@ -124,9 +141,28 @@ def _inline(surface: str) -> str:
     return " ".join(surface.replace("#", " ").split()) or surface
 
 
+@lru_cache(maxsize=1 << 16)
 def name_key(name: str) -> str:
-    """Folded, without the article on any word: «الولايات المتحدة» and «ولايات متحدة» are one key."""
-    return " ".join(word.removeprefix("ال") if len(word) > 4 else word for word in fold(name).split())
+    """Folded, without the article on any word, with عبد, أبو and الله written to the word that they belong to, as half
+    of the press does, and one spelling of words that have several.
+
+    >>> name_key("الولايات المتحدة الأميركية") == name_key("ولايات متحدة أمريكية")
+    True
+    >>> name_key("عبد الرحمن نصر الله") == name_key("عبدالرحمن نصرالله")
+    True
+    """
+    folded = _COMPOUND.sub("", fold(name))
+    for variant, usual in _VARIANTS:
+        folded = folded.replace(variant, usual)
+    return " ".join(word.removeprefix("ال") if len(word) > 4 else word for word in folded.split())
+
+
+def _body_key(key: str, label: str) -> str:
+    """A body's name without «جماعة», «ميليشيا» and their like before it; other names as they are."""
+    first, _, rest = key.partition(" ")
+    if label not in _BODIES or not rest or first not in _GROUPS:
+        return key
+    return aliases().get(rest, rest)
 
 
 def people_key(key: str) -> str:
@@ -153,11 +189,9 @@ def _most_heard(names: list[str], label: str, heard: Counter[tuple[str, str]]) -
     return best if heard[label, name_key(best)] > heard[label, name_key(names[0])] else names[0]
 
 
-def _join_glosses(
-    clusters: dict[tuple[str, str], _Cluster], text: str, spans: Sequence[tuple[int, int, str, float]]
-) -> None:
+def _join_glosses(clusters: list[_Cluster], text: str, spans: Sequence[tuple[int, int, str, float]]) -> list[_Cluster]:
     """Joins two names of which one follows in brackets or quotation marks, unless both are known bodies' own."""
-    of = {number: found for found in clusters.values() for number in found.mentions}
+    of = {number: found for found in clusters for number in found.mentions}
     for number, ((_, end, label, _), (start, last, other, _)) in enumerate(pairwise(spans)):
         opened = _GLOSS.fullmatch(text, end, start) if label == other and label in _GLOSSED else None
         first, second = of[number], of[number + 1]
@@ -165,10 +199,11 @@ def _join_glosses(
             continue
         if {first.key, second.key} <= _known_bodies():
             continue
-        del clusters[second.type, second.key]
+        clusters.remove(second)
         first.names.update(second.names)
         first.mentions = sorted([*first.mentions, *second.mentions])
         of |= dict.fromkeys(second.mentions, first)
+    return clusters
 
 
 def _include(clusters: list[_Cluster]) -> list[_Cluster]:

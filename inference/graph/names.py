@@ -7,11 +7,10 @@ longer forms one article kept apart. Memory grows with the number of different f
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,24 +23,14 @@ from mawaqif.text import strip_proclitics
 
 __all__ = ["Aliases", "Form", "Names", "form_key", "person_key", "read_aliases"]
 
-_COMPOUND = re.compile(r"\b(عبد|أبو|ابو|أبي|ابي) +(?=\w)")
-# Two spellings of one word, both common in the press; as normalised.
-_VARIANTS = (("اميرك", "امريك"), ("اورب", "اوروب"), ("ميليشي", "مليشي"), ("ميلشي", "مليشي"))
 
-
-@lru_cache(maxsize=1 << 16)
 def form_key(name: str) -> str:
-    """The normalised form of a name: clustering's key, with عبد and أبو written to the next word, as half of the press
-    does (عبدالله, أبوظبي), and one spelling of words that have two (أميركا, أمريكا). A name of which nothing is left is
-    its own form.
+    """The normalised form of a name: clustering's key. A name of which nothing is left is its own form.
 
     >>> form_key("عبد الله الأميركي") == form_key("عبدالله الامريكي")
     True
     """
-    key = name_key(_COMPOUND.sub(r"\1", name))
-    for variant, usual in _VARIANTS:
-        key = key.replace(variant, usual)
-    return key or name
+    return name_key(name) or name
 
 
 def person_key(key: str) -> str:

@@ -153,6 +153,13 @@ def test_brackets_join_neither_two_known_bodies_nor_persons(names: list[str], la
     assert groups(article) == [0, 1]
 
 
+def test_what_a_body_calls_itself_may_change() -> None:
+    names = ["جماعة السنديان", "حركة السنديان", "مليشيات السنديان", "ميليشيا السنديان", "حزب السنديان"]
+    assert groups(tag(" ثم ".join(names), *[(name, "ORG") for name in names])) == [0, 0, 0, 0, 1]
+    assert groups(tag("حركة ثم جماعة", ("حركة", "ORG"), ("جماعة", "ORG"))) == [0, 1]
+    assert groups(tag("حركة السنديان ثم السنديان", ("حركة السنديان", "LOC"), ("السنديان", "LOC"))) == [0, 1]
+
+
 def test_a_known_body_in_the_middle_of_a_longer_name_stays_its_own() -> None:
     names = ["لجنة الأمم المتحدة للرصد", "الأمم المتحدة"]
     article = tag(" ثم ".join(names), *[(name, "ORG") for name in names])

@@ -142,14 +142,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--rate", type=float, default=3e-4)
+    parser.add_argument("--sets", nargs="+", choices=["anercorp", "aqmar"], default=["anercorp", "aqmar"])
     options = parser.parse_args()
     anercorp, aqmar = options.ner / "anercorp", options.ner / "aqmar"
-    sentences = read(anercorp / "train.jsonl")
-    cut = len(sentences) * 9 // 10
-    tests = {f"ANERcorp {name}": read(anercorp / f"{name}.jsonl") for name in ("test", "test_fixed")}
-    probe(options.encoder, sentences[:cut], sentences[cut:], tests, options)
-    own = {name: read(aqmar / f"{name}.jsonl") for name in ("train", "dev", "test")}
-    probe(options.encoder, own["train"], own["dev"], {"AQMAR test": own["test"]}, options)
+    if "anercorp" in options.sets:
+        sentences = read(anercorp / "train.jsonl")
+        cut = len(sentences) * 9 // 10
+        tests = {f"ANERcorp {name}": read(anercorp / f"{name}.jsonl") for name in ("test", "test_fixed")}
+        probe(options.encoder, sentences[:cut], sentences[cut:], tests, options)
+    if "aqmar" in options.sets:
+        own = {name: read(aqmar / f"{name}.jsonl") for name in ("train", "dev", "test")}
+        probe(options.encoder, own["train"], own["dev"], {"AQMAR test": own["test"]}, options)
 
 
 if __name__ == "__main__":

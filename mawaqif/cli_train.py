@@ -1,4 +1,4 @@
-"""The command line of the training room: train, crossfit, pretrain, export."""
+"""The command line of the training room: train, crossfit, pretrain, average, export."""
 
 from __future__ import annotations
 
@@ -128,6 +128,24 @@ def _follow(progress: Iterator[Any], title: str) -> None:
     except KeyboardInterrupt:
         errors.print("stopped; the same command goes on from the last checkpoint")
         sys.exit(130)
+
+
+@app.command()
+def average(
+    models: Annotated[list[Path], typer.Argument(help="Model directories, fine-tuned from one encoder.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Directory of the new model.")],
+) -> None:
+    """Write one model with the mean of several models' weights, and its ONNX graphs (needs the extra `train`).
+
+    `mawaqif calibrate` should follow.
+    """
+    _require_training()
+    from mawaqif.train.average import average as run
+    from mawaqif.train.export import export_onnx
+
+    run(models, output)
+    export_onnx(output)
+    print(output)
 
 
 @app.command()

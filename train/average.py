@@ -1,0 +1,59 @@
+"""One model of several: the mean of their weights ("model soups", Wortsman et al. 2022, https://arxiv.org/abs/2203.05482).
+
+Runs that began from the same encoder, on other seeds or more articles, usually lie in one basin: their mean is as fast
+as one of them and tends to be better. Runs from different encoders do not, and their mean is no model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from mawaqif.errors import ModelError
+from mawaqif.model import JointModel
+from mawaqif.saved import CONFIG, LABELS, TOKENIZER, SavedModel, open_model
+
+_FITTED = ("temperature", "none_bias", "min_score", "precision")  # to one model's scores: not the mean's
+
+
+def average(models: Sequence[Path], output: Path) -> None:
+    """Writes the model directory `output` with the mean of the models' weights, without graphs and calibration.
+
+    Raises ModelError for fewer than two models, and where labels, tokenizer or shape differ from the first one's.
+    """
+    if len(models) < 2:
+        raise ModelError("a mean needs two models or more")
+    if output.exists():
+        raise ModelError(f"{output}: is there already; give another output")
+    saved = [open_model(model) for model in models]
+    for other in saved[1:]:
+        _check_alike(saved[0], other)
+    mean = JointModel.load(saved[0])
+    others = [JointModel.load(other).state_dict() for other in saved[1:]]
+    with torch.no_grad():
+        for name, values in mean.state_dict().items():
+            if values.is_floating_point():
+                values.copy_(torch.stack([values, *(weights[name] for weights in others)]).mean(0))
+    mean.settings = _lasting(saved[0])
+    mean.save(output, saved[0].tokenizer)
+
+
+def _lasting(saved: SavedModel) -> dict[str, object]:
+    return {key: value for key, value in saved.settings.items() if key not in _FITTED}
+
+
+def _check_alike(first: SavedModel, other: SavedModel) -> None:
+    def shape(saved: SavedModel) -> dict[str, object]:
+        return {key: value for key, value in saved.config.items() if key != "mawaqif"} | _lasting(saved)
+
+    for name, mine, its in (
+        (LABELS, first.labels, other.labels),
+        (TOKENIZER, first.tokenizer.to_str(), other.tokenizer.to_str()),
+        (CONFIG, shape(first), shape(other)),
+    ):
+        if mine != its:
+            raise ModelError(
+                f"{other.directory / name}: differs from {first.directory / name}; only like models have a mean"
+            )

@@ -37,16 +37,14 @@ __all__ = [
 ]
 
 _COMPOUND = re.compile(r"(?<=\bعبد) +(?=\w)|(?<=\bاب[وي]) +(?=\w)|(?<=\w) +(?=الله\b)")
-# Two spellings of one word, both common in the press; as folded.
+# Spellings of one word, all common in the press; as folded, each after those above it.
 _VARIANTS = (
     ("اميرك", "امريك"),
     ("اورب", "اوروب"),
-    ("ميليشيات", "ميليشيا"),
-    ("مليشيات", "ميليشيا"),
-    ("ميلشيات", "ميليشيا"),
-    ("ميليشات", "ميليشيا"),
     ("مليشي", "ميليشي"),
     ("ميلشي", "ميليشي"),
+    ("ميليشات", "ميليشيا"),
+    ("ميليشيات", "ميليشيا"),
 )
 _GROUPS = frozenset({"جماعه", "حركه", "تنظيم", "ميليشيا"})
 

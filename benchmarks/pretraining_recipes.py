@@ -22,11 +22,15 @@ import shutil
 import statistics
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mawaqif.train.config import load_config
+from mawaqif.train.embeddings import cooccurrence_embeddings
 from mawaqif.train.settings import PretrainConfig
 
 WARM, TIMED = 10, 30  # steps
@@ -60,8 +64,13 @@ RECIPES = {
     "mask 15 %": Recipe(["mask_rate=0.15"]),
     "mask 40 %": Recipe(["mask_rate=0.4"]),
     "rate falls from the beginning": Recipe(["decay=0.96"]),
+    "twice the rate": Recipe(["learning_rate=0.002"]),
+    "Muon": Recipe(["optimizer=muon", "learning_rate=0.003"]),
     "sequences of 512 throughout": Recipe(["stages=[{context: 512}]"]),
     "replaced pieces in the second half": Recipe(replaced=True),
+    "embeddings from co-occurrences": Recipe(["embeddings=cooccurrence"]),
+    "the same, vocabulary of 32,000": Recipe(["embeddings=cooccurrence", "vocab_size=32000"]),
+    "the same, vocabulary of 48,000": Recipe(["embeddings=cooccurrence", "vocab_size=48000"]),
 }
 
 
@@ -116,17 +125,32 @@ def measure(options: argparse.Namespace, name: str) -> dict[str, Any]:
 def train(options: argparse.Namespace, output: Path, given: list[str], seconds: float) -> dict[str, Any]:
     """One run of the tokens that fit into some seconds; its speed [tokens/s], tokens and held-out loss."""
     trial = output.with_name(f"{output.name}-trial")
-    batch = load_config(options.config, PretrainConfig, [*given, f"output={trial}"]).batch_tokens
+    config = load_config(options.config, PretrainConfig, [*given, f"output={trial}"])
+    text = options.output / f"text-{config.vocab_size}"  # the same for all recipes of a vocabulary: prepared once
+    copy_text(text, trial)
+    batch = config.batch_tokens
     pretrain(options, trial, given, batch * (WARM + TIMED))
+    copy_text(trial, text)
     marks = metrics(trial)
     seen = [step["tokens"] / step["tokens_per_second"] for step in marks]  # seconds since the beginning
     speed = batch / statistics.median(b - a for a, b in zip(seen[WARM:], seen[WARM + 1 :], strict=False))
-    output.mkdir(parents=True, exist_ok=True)
-    for file in ("tokenizer.json", "tokens.npy"):  # the same text: prepared once
-        shutil.copyfile(trial / file, output / file)
+    if config.embeddings == "cooccurrence":  # the time that these take is taken off
+        width = np.load(trial / "embeddings.npy", mmap_mode="r").shape[1]
+        started = time.monotonic()
+        cooccurrence_embeddings(np.load(trial / "tokens.npy"), config.vocab_size, width, config.seed)
+        seconds -= time.monotonic() - started
+    copy_text(text, output)
     pretrain(options, output, given, int(speed * seconds))
     last = metrics(output)[-1]
     return {"speed": speed, "tokens": last["tokens"], "held_out": last["held_out"]}
+
+
+def copy_text(source: Path, target: Path) -> None:
+    """Takes over tokenizer and tokens, where they are there and not yet here."""
+    target.mkdir(parents=True, exist_ok=True)
+    for file in ("tokenizer.json", "tokens.npy"):
+        if (source / file).exists() and not (target / file).exists():
+            shutil.copyfile(source / file, target / file)
 
 
 def pretrain(options: argparse.Namespace, output: Path, given: list[str], tokens: int) -> None:

@@ -8,7 +8,7 @@ not change (as in Fast-ELECTRA, Dong et al. 2024).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +21,9 @@ from mawaqif.train.corpus import MaskedBatch
 from mawaqif.train.masked import load_encoder, load_masked_model, random_masked_model
 from mawaqif.train.settings import PretrainConfig
 from mawaqif.train.tokenizer import MASK, read_tokenizer, special_pieces
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Objective(nn.Module):
@@ -87,6 +90,12 @@ class ReplacedPieces(Objective):
         self.register_buffer("special", torch.from_numpy(special_pieces(tokenizer)))
         self._encode: Any = model
 
+    def train(self, mode: bool = True) -> Self:
+        """The generator, which does not learn, does not drop out either."""
+        super().train(mode)
+        self.generator.eval()
+        return self
+
     def trained(self) -> nn.Module:
         return nn.ModuleDict({"model": self.model, "head": self.head})
 
@@ -104,7 +113,6 @@ class ReplacedPieces(Objective):
     @torch.no_grad()
     def replace(self, batch: MaskedBatch) -> torch.Tensor:
         """The text with each chosen piece drawn from the generator's distribution. Shape [batch, context]."""
-        self.generator.eval()
         hidden = batch.ids.masked_fill(batch.chosen, self.mask_id)
         likely = self.generator.logits(hidden, batch.chosen).float().masked_fill(self.special, -torch.inf)
         summed = likely.softmax(-1).cumsum(-1)

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import Accelerator
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
@@ -26,6 +27,7 @@ from mawaqif.data.documents import read_documents
 from mawaqif.errors import ConfigError
 from mawaqif.train.checkpoints import METRICS, SETTINGS, interruptible, keep_metrics, load_state, same_run, save_state
 from mawaqif.train.corpus import Batches, Tokens, pack, shuffled
+from mawaqif.train.embeddings import cooccurrence_embeddings
 from mawaqif.train.encoders import quiet
 from mawaqif.train.master import MasterOptimizer
 from mawaqif.train.pretext import Objective, build_objective
@@ -64,8 +66,12 @@ def pretrain(config: PretrainConfig) -> Iterator[Progress]:
 
     shared(accelerator, prepare)
     tokenizer, tokens = prepare_text(config)
-    objective = build_objective(config, tokenizer)
-    yield from fit(config, accelerator, objective, Batches(config, tokenizer, tokens))
+    objective, batches = build_objective(config, tokenizer), Batches(config, tokenizer, tokens)
+    if config.embeddings == "cooccurrence":
+        weight = objective.model.get_input_embeddings().weight
+        shared(accelerator, lambda: prepare_embeddings(config, batches.training, weight))
+        begin_from(weight, prepare_embeddings(config, batches.training, weight))
+    yield from fit(config, accelerator, objective, batches)
     if accelerator.is_main_process:
         save_encoder(objective.model, tokenizer, config.output)
     accelerator.wait_for_everyone()
@@ -95,6 +101,26 @@ def prepare_text(config: PretrainConfig) -> tuple[Tokenizer, Tokens]:
         np.save(temporary, pack(documents, tokenizer))
         temporary.replace(tokens_file)
     return Tokenizer.from_file(str(tokenizer_file)), np.load(tokens_file, mmap_mode="r")
+
+
+def prepare_embeddings(config: PretrainConfig, tokens: Tokens, weight: torch.Tensor) -> NDArray[np.float32]:
+    """Embeddings from co-occurrences, in the shape of `weight`, made once and kept in the output directory."""
+    file = config.output / "embeddings.npy"
+    if not file.exists():
+        temporary = file.with_suffix(".tmp.npy")
+        vocabulary, width = weight.shape
+        np.save(temporary, cooccurrence_embeddings(tokens, vocabulary, width, config.seed))
+        temporary.replace(file)
+    embeddings: NDArray[np.float32] = np.load(file)
+    return embeddings
+
+
+@torch.no_grad()
+def begin_from(weight: torch.Tensor, embeddings: NDArray[np.float32]) -> None:
+    """Puts embeddings [pieces, width] in place of random ones, on their scale; a piece with zeros keeps its own."""
+    known = torch.from_numpy(embeddings.any(axis=1))
+    given = torch.from_numpy(embeddings)[known]
+    weight[known] = (given * weight.float().std() / given.square().mean().sqrt()).to(weight.dtype)
 
 
 def _same_text(output: Path, initial: Path) -> bool:

@@ -146,6 +146,7 @@ class PretrainConfig(Section):
     vocab_size: int = Field(20_000, ge=300, le=65_536)
     tokenizer_documents: int = Field(40_000, ge=1)
     encoder: dict[str, Any] | None = None
+    embeddings: Literal["random", "cooccurrence"] = "random"
     stages: list[Stage] = Field(default_factory=lambda: [Stage()], min_length=1)
     max_tokens: int = Field(ge=1)
     batch_tokens: int = Field(8192, ge=16)
@@ -167,6 +168,12 @@ class PretrainConfig(Section):
     def _one_beginning(self) -> PretrainConfig:
         if (self.initial is None) == (self.encoder is None):
             raise ValueError("give either encoder (a shape, for random weights) or initial (a pre-trained encoder)")
+        return self
+
+    @model_validator(mode="after")
+    def _embeddings_of_a_new_encoder(self) -> PretrainConfig:
+        if self.embeddings != "random" and self.initial is not None:
+            raise ValueError(f"embeddings: {self.embeddings} begins a new encoder; an initial one has its own")
         return self
 
     @model_validator(mode="after")

@@ -196,6 +196,26 @@ def test_a_second_sitting_goes_on_from_the_encoder_of_the_first(configure: Confi
         assert (second.output / name).read_bytes() == (first.output / name).read_bytes()
 
 
+@pytest.mark.parametrize("model_type", ["modernbert", "bert"])
+def test_embeddings_from_cooccurrences_begin_a_run_which_resumes(configure: Configure, model_type: str) -> None:
+    config = configure(embeddings="cooccurrence", model_type=model_type, max_tokens=128, learning_rate=1e-6)
+    list(pretrain(config))
+    embeddings = np.load(config.output / "embeddings.npy")
+    encoder = AutoModel.from_pretrained(config.output, dtype=torch.float32)
+    weight = encoder.get_input_embeddings().weight.detach().numpy()
+    used = embeddings.any(axis=1)
+    assert 10 < used.sum() < len(used)  # [MASK] and some other pieces do not occur
+    assert np.corrcoef(embeddings[used].ravel(), weight[used].ravel())[0, 1] > 0.999
+    assert weight[used].std() == pytest.approx(encoder.config.initializer_range, rel=0.2)
+    assert weight[~used].any(axis=1).sum() >= (~used).sum() - 1  # random, but for BERT's padding
+    _assert_resumes(configure, embeddings="cooccurrence", model_type=model_type)
+
+
+def test_an_initial_encoder_keeps_its_embeddings(configure: Configure, tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="embeddings: cooccurrence begins a new encoder"):
+        configure(embeddings="cooccurrence", encoder=None, initial=tmp_path)
+
+
 def test_an_encoder_learns_to_tell_replaced_pieces(configure: Configure, generator: dict[str, Any]) -> None:
     config = configure("replaced", **generator, max_tokens=128 * 60, learning_rate=0.003)
     held = [step.held_out for step in pretrain(config) if step.held_out is not None]

@@ -13,7 +13,8 @@ import torch
 
 from mawaqif.errors import ModelError
 from mawaqif.model import JointModel
-from mawaqif.saved import CONFIG, LABELS, TOKENIZER, SavedModel, open_model
+from mawaqif.saved import CARD, CONFIG, LABELS, TOKENIZER, SavedModel, open_model
+from mawaqif.train.card import mean_card
 
 _FITTED = ("temperature", "none_bias", "min_score", "precision")  # to one model's scores: not the mean's
 
@@ -21,7 +22,8 @@ _FITTED = ("temperature", "none_bias", "min_score", "precision")  # to one model
 def average(models: Sequence[Path], output: Path) -> None:
     """Writes the model directory `output` with the mean of the models' weights, without graphs and calibration.
 
-    Raises ModelError for fewer than two models, and where labels, tokenizer or shape differ from the first one's.
+    Where all of them have a card, so has the mean. Raises ModelError for fewer than two models, and where labels,
+    tokenizer or shape differ from the first one's.
     """
     if len(models) < 2:
         raise ModelError("a mean needs two models or more")
@@ -38,6 +40,10 @@ def average(models: Sequence[Path], output: Path) -> None:
                 values.copy_(torch.stack([values, *(weights[name] for weights in others)]).mean(0))
     mean.settings = _lasting(saved[0])
     mean.save(output, saved[0].tokenizer)
+    if all((model / CARD).exists() for model in models):
+        apart = len({model.name for model in models}) == len(models)
+        cards = {model.name if apart else str(model): (model / CARD).read_text(encoding="utf-8") for model in models}
+        (output / CARD).write_text(mean_card(output.name, cards), encoding="utf-8")
 
 
 def _lasting(saved: SavedModel) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import yaml
@@ -106,6 +107,45 @@ def write_card(directory: Path, config: FinetuneConfig) -> Path:
     )
     path.write_text(card, encoding="utf-8")
     return path
+
+
+def mean_card(name: str, cards: Mapping[str, str]) -> str:
+    """The card of the mean of models, from theirs, by model name, as `write_card` writes them.
+
+    It holds the first one's, a table of the settings in which the others differ (data too), and no scores: those of the
+    parts are not the mean's, nor is what was added to them by hand.
+    """
+    recipes = {model: dict(_settings(card)) for model, card in cards.items()}
+    keys = dict.fromkeys(key for recipe in recipes.values() for key in recipe if key != "output")
+    values = {key: [str(recipe.get(key)) for recipe in recipes.values()] for key in keys}
+    rows = [f"| {key} | {' | '.join(row)} |" for key, row in values.items() if len(set(row)) > 1]
+    table = ["", f"| setting | {' | '.join(cards)} |", "|---" * (1 + len(cards)) + "|", *rows]
+    told = [
+        f"The weights are the mean (`mawaqif average`) of those of {len(cards)} models. Data and recipe are those",
+        f"of the first, {next(iter(cards))}; the others' are the same{' but for' if rows else '.'}",
+        *(table if rows else []),
+    ]
+    mean = "## Mean\n\n" + "\n".join(told) + "\n\n"
+    scores = "## Scores on dev\n\nNot measured yet: run `mawaqif calibrate`, then `mawaqif evaluate`.\n\n"
+    first = next(iter(cards.values()))
+    for section in own_sections(first):
+        first = first.replace(section, "")
+    first = re.sub(r"(?m)^# .+$", f"# {name}", first, count=1)
+    return re.sub(r"(?ms)^## Scores on dev$.*?(?=^## |\Z)", lambda _: mean + scores, first)
+
+
+def _settings(card: str) -> Iterator[tuple[str, object]]:
+    """The configuration in a card's recipe: key.sub and value."""
+
+    def flat(prefix: str, value: object) -> Iterator[tuple[str, object]]:
+        if not isinstance(value, dict):
+            yield prefix, value
+            return
+        for key, inner in value.items():
+            yield from flat(f"{prefix}.{key}" if prefix else str(key), inner)
+
+    found = re.search(r"(?s)```yaml\n(.*?)```", card)
+    return flat("", yaml.safe_load(found[1]) if found else {})
 
 
 def own_sections(card: str) -> list[str]:

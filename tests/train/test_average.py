@@ -47,6 +47,16 @@ def test_what_was_fitted_to_one_model_is_not_the_means(tiny_model: Path, other: 
     assert not {"temperature", "min_score"} & set(open_model(tmp_path / "mean").settings)
 
 
+def test_the_mean_has_a_card_if_all_have_one(tiny_model: Path, other: Path, tmp_path: Path) -> None:
+    (other / "README.md").write_text("# other\n\n## Scores on dev\n\nnone\n", encoding="utf-8")
+    shutil.copytree(other, tmp_path / "again")
+    average([other, tmp_path / "again"], tmp_path / "mean")
+    assert "those of 2 models" in (tmp_path / "mean" / "README.md").read_text(encoding="utf-8")
+    (other / "README.md").unlink()
+    average([other, tmp_path / "again"], tmp_path / "bare")
+    assert not (tmp_path / "bare" / "README.md").exists()
+
+
 @pytest.mark.parametrize("name", ["labels.json", "config.json"])
 def test_unlike_models_have_no_mean(tiny_model: Path, other: Path, tmp_path: Path, name: str) -> None:
     shutil.copytree(other, tmp_path / "unlike")

@@ -1,7 +1,7 @@
 """Which way of pre-training makes the better encoder in the same time? Small runs from random weights, each probed.
 
     python benchmarks/pretraining_recipes.py configs/pretrain.yaml --ner ../shared/data/ner --output runs/recipes \
-        [--minutes 8] [--recipes reference "mask 40 %"] [--epochs 4] [--rate 4e-4] [key=value …]
+        embeddings=cooccurrence [--minutes 8] [--recipes reference "mask 40 %"] [--epochs 4] [--rate 4e-4] [key=value …]
 
 Every recipe changes one thing of the configuration. Each first runs for some steps to find its tokens a second
 (compilation left out), then from random weights for the tokens that it makes in `--minutes`, its whole schedule in
@@ -61,16 +61,16 @@ RECIPES = {
     "shallow and wide: 3 layers of 512": Recipe(shape(3, 512, 8, 1408)),
     "vocabulary of 16,000": Recipe(["vocab_size=16000"]),
     "vocabulary of 32,000": Recipe(["vocab_size=32000"]),
+    "vocabulary of 48,000": Recipe(["vocab_size=48000"]),
     "mask 15 %": Recipe(["mask_rate=0.15"]),
     "mask 40 %": Recipe(["mask_rate=0.4"]),
     "rate falls from the beginning": Recipe(["decay=0.96"]),
+    "half the rate": Recipe(["learning_rate=0.0005"]),
     "twice the rate": Recipe(["learning_rate=0.002"]),
     "Muon": Recipe(["optimizer=muon", "learning_rate=0.003"]),
     "sequences of 512 throughout": Recipe(["stages=[{context: 512}]"]),
     "replaced pieces in the second half": Recipe(replaced=True),
-    "embeddings from co-occurrences": Recipe(["embeddings=cooccurrence"]),
-    "the same, vocabulary of 32,000": Recipe(["embeddings=cooccurrence", "vocab_size=32000"]),
-    "the same, vocabulary of 48,000": Recipe(["embeddings=cooccurrence", "vocab_size=48000"]),
+    "random embeddings": Recipe(["embeddings=random"]),
 }
 
 
@@ -112,7 +112,7 @@ def measure(options: argparse.Namespace, name: str) -> dict[str, Any]:
     first = train(options, folder / "masked", given, seconds)
     if not recipe.replaced:
         return first | probe(options, folder / "masked")
-    begun = [f"initial={folder / 'masked'}", "encoder=null"]
+    begun = [f"initial={folder / 'masked'}", "encoder=null", "embeddings=random"]
     second = train(
         options,
         folder / "replaced",

@@ -34,7 +34,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 from mawaqif.encoding import DISTANCE_BUCKETS
 from mawaqif.errors import ModelError
 from mawaqif.labels import LabelSet
-from mawaqif.saved import CONFIG, LABELS, PRECISIONS, TOKENIZER, WEIGHTS, SavedModel, graph_paths
+from mawaqif.saved import CONFIG, LABELS, PRECISIONS, SCALE, TOKENIZER, WEIGHTS, SavedModel, graph_paths
 
 _PEAK = 5.0  # greatest logit of a peer, so that its exponential stays small in 16 bits
 _NEVER = -1e4  # added to the score of what must not be attended to
@@ -211,12 +211,16 @@ class JointModel(nn.Module):
         return outputs
 
     def save(self, directory: str | Path, tokenizer: Tokenizer) -> None:
-        """Writes the model directory; weights as 16-bit floats, without the heads of other schemes."""
+        """Writes the model directory; weights as 16-bit floats, the embeddings of pieces as 8-bit integers with a scale
+        for each piece; without the heads of other schemes."""
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
         config = {**self.encoder.config.to_diff_dict(), "model_type": self.encoder.config.model_type}
         config = json.loads(json.dumps(config, default=str)) | {"mawaqif": self.settings, "dtype": "float32"}
         weights = {k: v.half().contiguous() for k, v in self.state_dict().items() if not k.startswith("schemes.")}
+        table = self.encoder.get_input_embeddings().weight
+        name = next(f"encoder.{name}" for name, parameter in self.encoder.named_parameters() if parameter is table)
+        weights[name], weights[name + SCALE] = _rounded(table.detach())
         new = directory / f"{WEIGHTS}.tmp"  # a kill or a full disk leaves the last weights whole
         save_file(weights, new, metadata={"format": "pt"})
         for graph in (path for precision in PRECISIONS for path in graph_paths(directory, precision)):
@@ -243,10 +247,30 @@ class JointModel(nn.Module):
         except SafetensorError as error:
             raise ModelError(f"{path}: damaged ({error}); copy the model again") from error
         try:
-            model.load_state_dict({name: values.float() for name, values in weights.items()})
+            model.load_state_dict(_restored(weights))
         except RuntimeError as error:  # missing, unknown or misshapen tensors
             raise ModelError(f"{path}: does not fit {CONFIG} ({_line(error, 1)}); copy both again") from error
         return model.eval()
+
+
+def _rounded(table: Tensor) -> tuple[Tensor, Tensor]:
+    """A table [rows, width] as 8-bit integers, and the scale [rows, 1] of each row, in 16 bits.
+
+    What comes out of it again is rounded to the very same.
+    """
+    table = table.float()
+    scale = (table.abs().amax(dim=1, keepdim=True) / 127).half()
+    return (table / scale.float().clamp(min=1e-30)).round().clamp(-127, 127).to(torch.int8), scale
+
+
+def _restored(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Stored weights in fp32."""
+    scales = {name.removesuffix(SCALE): values for name, values in weights.items() if name.endswith(SCALE)}
+    return {
+        name: values.float() * scales[name].float() if name in scales else values.float()
+        for name, values in weights.items()
+        if not name.endswith(SCALE)
+    }
 
 
 def _line(error: Exception, number: int) -> str:

@@ -1,7 +1,7 @@
 """The saved model directory, read without torch: its files, its checks, its labels, tokenizer and settings.
 
     config.json        the encoder's Hugging Face configuration plus the section `mawaqif` (heads, windows, thresholds)
-    model.safetensors  all weights, 16-bit
+    model.safetensors  all weights, 16-bit; the embeddings of pieces may be 8-bit, each with a scale (`….scale`)
     tokenizer.json     normalisation, word splitting and sub-words
     labels.json        the label set
     README.md          the model card
@@ -32,6 +32,7 @@ CONFIG, WEIGHTS, TOKENIZER, LABELS, CARD = (
     "labels.json",
     "README.md",
 )
+SCALE = ".scale"  # ends the name of the scales [rows, 1] of a tensor that is stored as 8-bit integers
 ENCODER_GRAPH, STANCE_GRAPH = "encoder.onnx", "stances.onnx"
 Precision = Literal["fp32", "int8", "bf16"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")  # of the ONNX graphs; bf16 is PyTorch's

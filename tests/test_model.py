@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -18,7 +20,7 @@ from mawaqif.article import Article
 from mawaqif.encoding import Pairs, encode, pad_pairs, pad_windows, pairs_of, special_ids
 from mawaqif.errors import ModelError
 from mawaqif.labels import LabelSet
-from mawaqif.model import JointModel
+from mawaqif.model import JointModel, _restored, _rounded
 from mawaqif.saved import CONFIG, WEIGHTS, open_model
 
 Outputs = tuple[Tensor, ...]
@@ -160,6 +162,25 @@ def test_saving_and_loading_keeps_the_outputs(
     assert_same(run(loaded, inputs), run(model, inputs), 2e-2)  # weights are saved in 16 bits
     loaded.save(tmp_path / "again", tiny_tokenizer)
     assert (tmp_path / "again" / WEIGHTS).read_bytes() == (tmp_path / "new" / "model" / WEIGHTS).read_bytes()
+
+
+@given(
+    st.lists(st.lists(st.floats(-8, 8, width=32), min_size=5, max_size=5), min_size=1, max_size=6),
+    st.floats(0.1, 1e3),
+)
+def test_embeddings_in_8_bits_are_near_and_are_rounded_once(rows: list[list[float]], size: float) -> None:
+    table = torch.tensor(rows)
+    table = torch.where(table.abs().amax(1, keepdim=True) < 0.1, torch.zeros_like(table), table) * size
+    stored = dict(zip(("table", "table.scale"), _rounded(table), strict=True))
+    restored = _restored({**stored, "other": torch.ones(3).half()})
+    assert set(restored) == {"table", "other"}
+    largest = table.abs().amax(1, keepdim=True)
+    assert (
+        (restored["table"] - table).abs() <= largest * 0.0045
+    ).all()  # half a step of 1/127, and the scale's 16 bits
+    again = _rounded(restored["table"])
+    assert torch.equal(again[0], stored["table"])
+    assert torch.equal(again[1], stored["table.scale"])
 
 
 def test_heads_of_other_schemes_are_not_saved(

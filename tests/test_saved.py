@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mawaqif.errors import ModelError
-from mawaqif.saved import CONFIG, LABELS, TOKENIZER, WEIGHTS, digests, open_model, store_settings, weight_index
+from mawaqif.saved import CONFIG, LABELS, SCALE, TOKENIZER, WEIGHTS, digests, open_model, store_settings, weight_index
 
 FILES = (CONFIG, WEIGHTS, TOKENIZER, LABELS)
 
@@ -115,7 +115,11 @@ def test_weight_index_points_to_the_data(tiny_model: Path) -> None:
     tensors, start = weight_index(tiny_model / WEIGHTS)
     assert "__metadata__" not in tensors
     assert start + max(entry["data_offsets"][1] for entry in tensors.values()) == (tiny_model / WEIGHTS).stat().st_size
-    assert {entry["dtype"] for entry in tensors.values()} == {"F16"}
+    kinds = {name: entry["dtype"] for name, entry in tensors.items()}
+    rounded = [name for name, kind in kinds.items() if kind == "I8"]
+    assert len(rounded) == 1
+    assert rounded[0] + SCALE in kinds
+    assert set(kinds.values()) == {"F16", "I8"}
 
 
 def test_store_settings_changes_one_setting(model: Path) -> None:

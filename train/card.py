@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from mawaqif import __version__
-from mawaqif.saved import CARD, WEIGHTS, open_model, weight_index
+from mawaqif.saved import CARD, SCALE, WEIGHTS, open_model, weight_index
 from mawaqif.train.settings import FinetuneConfig
 
 _TEMPLATE = """\
@@ -40,7 +41,8 @@ Entity types: {types}. Stances: {stances}. Voices: {voices}.
 
 {parameters:.1f} million parameters, of which encoder {encoder_parameters:.1f} million ({encoder}). Windows of at most
 {max_tokens} sub-words; longer articles are read in overlapping windows of whole sentences. Weights are stored as 16-bit
-floats. Stances are reported from the probability `min_score` in config.json on, a threshold chosen on dev.
+floats, the embeddings of sub-words as 8-bit integers. Stances are reported from the probability `min_score` in
+config.json on, a threshold chosen on dev.
 
 ## Data
 
@@ -79,7 +81,7 @@ def write_card(directory: Path, config: FinetuneConfig) -> Path:
     path = directory / CARD
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     header, _ = weight_index(directory / WEIGHTS)
-    sizes = {name: (entry["data_offsets"][1] - entry["data_offsets"][0]) / 2e6 for name, entry in header.items()}
+    sizes = {name: math.prod(entry["shape"]) / 1e6 for name, entry in header.items() if not name.endswith(SCALE)}
     scores = json.loads((directory / "scores.json").read_text(encoding="utf-8"))
     terms = f", only articles with terms {', '.join(config.data.terms)}" if config.data.terms else ""
     data = [f"- annotated articles: {path.parent.name}/{path.name}{terms}" for path in config.data.train]

@@ -2,7 +2,8 @@
 
 A graph is exported by PyTorch, then each of its large constants is found among the saved weights and replaced by a
 reference into model.safetensors (ONNX external data) with a cast to fp32. So the weights exist once, both engines use
-the very same numbers, and the graphs are a few hundred kilobytes. ONNX Runtime folds the casts when it loads.
+the very same numbers, and the graphs are a few hundred kilobytes. ONNX Runtime folds the casts when it loads. The
+embeddings, stored as 8-bit integers, stay so in memory: the rows that a text needs are scaled when they are looked up.
 
 The int8 graphs are the same with 8-bit matrix products: weights rounded a column (from the 16-bit ones when the graph
 is loaded, so they cost no disk), activations rounded a token at run time. A token's result depends on no other article
@@ -16,6 +17,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ from torch import Tensor, nn
 
 from mawaqif.errors import ModelError
 from mawaqif.model import JointModel
-from mawaqif.saved import PRECISIONS, WEIGHTS, SavedModel, graph_paths, open_model, weight_index
+from mawaqif.saved import PRECISIONS, SCALE, WEIGHTS, SavedModel, graph_paths, open_model, weight_index
 from mawaqif.train.quantise import quantise, refill
 
 OPSET = 23  # the first with Attention and RotaryEmbedding
@@ -134,25 +136,51 @@ def _export(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], dy
     return program.model_proto
 
 
-def _saved_weights(saved: SavedModel) -> dict[str, tuple[NDArray[np.float32], int, int]]:
-    """Name → (values as fp32, offset and length of the raw 16-bit data in model.safetensors)."""
+@dataclass(frozen=True)
+class _Stored:
+    """A saved weight: its values in fp32, its data in model.safetensors, and, where it is of 8 bits, its scales."""
+
+    values: NDArray[np.float32]
+    kind: int
+    offset: int
+    length: int
+    scale: _Stored | None = None
+
+    def reference(self, name: str, file: str) -> Any:
+        """An initialiser of a graph with the data in model.safetensors."""
+        shared = TensorProto(name=name, data_type=self.kind, dims=self.values.shape)
+        shared.data_location = TensorProto.EXTERNAL
+        for key, value in (("location", file), ("offset", str(self.offset)), ("length", str(self.length))):
+            shared.external_data.add(key=key, value=value)
+        return shared
+
+
+_KINDS: dict[str, tuple[int, Any]] = {"F16": (TensorProto.FLOAT16, np.float16), "I8": (TensorProto.INT8, np.int8)}
+
+
+def _saved_weights(saved: SavedModel) -> dict[str, _Stored]:
     path = saved.directory / WEIGHTS
     header, start = weight_index(path)
     raw = np.memmap(path, dtype=np.uint8, mode="r")
-    found = {}
+    found: dict[str, _Stored] = {}
     for name, entry in header.items():
-        if entry["dtype"] != "F16":
-            raise ModelError(f"{path}: {name} is {entry['dtype']}; a saved mawaqif model holds F16")
+        if entry["dtype"] not in _KINDS:
+            raise ModelError(f"{path}: {name} is {entry['dtype']}; a saved mawaqif model holds F16 and I8")
+        kind, dtype = _KINDS[entry["dtype"]]
         begin, end = (start + int(offset) for offset in entry["data_offsets"])
-        values = np.frombuffer(raw[begin:end].tobytes(), dtype=np.float16).reshape(entry["shape"])
-        found[name] = (values.astype(np.float32), begin, end - begin)
+        values = np.frombuffer(raw[begin:end].tobytes(), dtype=dtype).reshape(entry["shape"])
+        found[name] = _Stored(values.astype(np.float32), kind, begin, end - begin)
+    for name in [name for name in found if name.endswith(SCALE)]:
+        scale, stored = found.pop(name), found[name.removesuffix(SCALE)]
+        found[name.removesuffix(SCALE)] = replace(stored, values=stored.values * scale.values, scale=scale)
     return found
 
 
-def _share_weights(model: Any, weights: dict[str, tuple[NDArray[np.float32], int, int]], path: Path) -> None:
+def _share_weights(model: Any, weights: dict[str, _Stored], path: Path) -> None:
     """Replaces the graph's large constants by references into the weights file. Raises ModelError if one is missing."""
     graph = model.graph
     kept, nodes = [], []
+    tables: set[str] = set()  # constants of 8 bits
     for constant in graph.initializer:
         values = numpy_helper.to_array(constant)
         if values.size < _SMALL or values.dtype != np.float32:
@@ -161,17 +189,22 @@ def _share_weights(model: Any, weights: dict[str, tuple[NDArray[np.float32], int
         name, transposed = _find(values, weights)
         if name is None:
             raise ModelError(f"{path}: the exported constant {constant.name} {values.shape} is no saved weight")
-        stored, offset, length = weights[name]
-        shared = TensorProto(name=f"{constant.name}.f16", data_type=TensorProto.FLOAT16, dims=stored.shape)
-        shared.data_location = TensorProto.EXTERNAL
-        for key, value in (("location", path.name), ("offset", str(offset)), ("length", str(length))):
-            shared.external_data.add(key=key, value=value)
-        kept.append(shared)
+        stored = weights[name]
+        if stored.scale is not None:
+            tables.add(constant.name)
+            kept.append(stored.reference(f"{constant.name}.i8", path.name))
+            kept.append(stored.scale.reference(f"{constant.name}.scale", path.name))
+            continue
+        kept.append(stored.reference(f"{constant.name}.f16", path.name))
         cast = f"{constant.name}.f32" if transposed else constant.name
-        nodes.append(helper.make_node("Cast", [shared.name], [cast], to=TensorProto.FLOAT))
+        nodes.append(helper.make_node("Cast", [f"{constant.name}.f16"], [cast], to=TensorProto.FLOAT))
         if transposed:
             nodes.append(helper.make_node("Transpose", [cast], [constant.name], perm=[1, 0]))
-    nodes += graph.node
+    for node in graph.node:
+        if tables & set(node.input):
+            nodes += _look_up(node, path)
+        else:
+            nodes.append(node)
     refill(graph.initializer, kept)
     refill(graph.node, nodes)
     del graph.value_info[:]
@@ -180,10 +213,21 @@ def _share_weights(model: Any, weights: dict[str, tuple[NDArray[np.float32], int
         node.ClearField("metadata_props")
 
 
-def _find(
-    values: NDArray[np.float32], weights: dict[str, tuple[NDArray[np.float32], int, int]]
-) -> tuple[str | None, bool]:
-    for name, (stored, _, _) in weights.items():
+def _look_up(node: Any, path: Path) -> Iterator[Any]:
+    """Gather of a table that is stored in 8 bits: its rows, scaled."""
+    table, rows = node.input
+    if node.op_type != "Gather" or any(a.name == "axis" and a.i != 0 for a in node.attribute):
+        raise ModelError(f"{path}: {table} is stored in 8 bits, but used by {node.op_type}, not only looked up")
+    result = node.output[0]
+    for part in ("i8", "scale"):
+        yield helper.make_node("Gather", [f"{table}.{part}", rows], [f"{result}.{part}"], axis=0)
+        yield helper.make_node("Cast", [f"{result}.{part}"], [f"{result}.{part}.f32"], to=TensorProto.FLOAT)
+    yield helper.make_node("Mul", [f"{result}.i8.f32", f"{result}.scale.f32"], [result])
+
+
+def _find(values: NDArray[np.float32], weights: dict[str, _Stored]) -> tuple[str | None, bool]:
+    for name, entry in weights.items():
+        stored = entry.values
         if stored.shape == values.shape and np.array_equal(stored, values):
             return name, False
         if stored.ndim == 2 and stored.T.shape == values.shape and np.array_equal(stored.T, values):

@@ -8,30 +8,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mawaqif.train import embeddings
-from mawaqif.train.embeddings import WINDOW, cooccurrence_embeddings, cooccurrences, positive_pmi
+from mawaqif.train.embeddings import WINDOW, cooccurrence_embeddings, neighbours, positive_pmi
 
 PIECES = 6
 texts = st.lists(st.integers(0, PIECES - 1), min_size=1, max_size=40).map(lambda ids: np.array(ids, np.uint16))
 
 
-@given(texts, st.integers(1, 50))
-def test_counts_are_of_all_pairs_within_the_window_whatever_the_part(tokens: np.ndarray, part: int) -> None:
+@given(texts, st.integers(1, 50), st.integers(1, WINDOW))
+def test_every_pair_at_a_distance_is_counted_whatever_the_part(tokens: np.ndarray, part: int, distance: int) -> None:
     expected = np.zeros((PIECES, PIECES))
-    for i, a in enumerate(tokens):
-        for distance, b in enumerate(tokens[i + 1 : i + 1 + WINDOW]):
-            expected[a, b] += (WINDOW - distance) / WINDOW
-            expected[b, a] += (WINDOW - distance) / WINDOW
+    for a, b in zip(tokens, tokens[distance:], strict=False):
+        expected[a, b] += 1
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embeddings, "_PART", part)
-        assert cooccurrences(tokens, PIECES).toarray() == pytest.approx(expected, rel=1e-5)
+        assert (neighbours(tokens, PIECES, distance).toarray() == expected).all()
 
 
 def test_pmi_is_positive_where_pieces_meet_more_often_than_by_chance() -> None:
-    counts = cooccurrences(np.array([0, 1] * 50 + [2, 3] * 50, np.uint16), 4)
+    information = positive_pmi(neighbours(np.array([0, 1] * 50 + [2, 3] * 50, np.uint16), 4, 1)).toarray()
+    assert information[0, 1] > 0.5
+    assert information[2, 3] > 0.5
+    assert information[0, 0] == information[0, 3] == information[1, 3] == 0
+
+
+@given(texts)
+def test_pmi_is_of_the_pairs_that_occur(tokens: np.ndarray) -> None:
+    counts = neighbours(tokens, PIECES, 1)
     information = positive_pmi(counts).toarray()
-    assert information[0, 1] > 0
-    assert information[2, 3] > 0
-    assert information[0, 3] == information[1, 3] == 0
+    assert np.isfinite(information).all()
+    assert (information >= 0).all()
+    assert not information[counts.toarray() == 0].any()
 
 
 def test_pieces_used_alike_lie_together_and_unused_ones_at_zero() -> None:

@@ -115,7 +115,7 @@ def setup(config: FinetuneConfig) -> Run:
         raise ConfigError(f"model.max_tokens = {config.model.max_tokens}: the encoder has only {positions} positions")
     sets = [(s.path, s.scheme, s.map, s.share, s.where) for s in config.data.ner]
     sentences, tags = load_sentences(sets, labels, tokenizer, config.model.max_tokens)
-    torch.manual_seed(config.training.seed)
+    torch.manual_seed(config.training.seed if config.training.head_seed is None else config.training.head_seed)
     settings = config.model.model_dump(exclude={"encoder", "preprocess"})
     model = JointModel(encoder, labels, settings, {scheme: len(names) for scheme, names in tags.items()})
     model.stances.dropout.p = config.training.head_dropout

@@ -110,6 +110,7 @@ class Training(Section):
     checkpoint_minutes: float = Field(5.0, ge=0)
     log_with: Literal["tensorboard", "trackio", "wandb"] | None = None
     seed: int = 0
+    head_seed: int | None = None
 
     def weight(self, task: str) -> float:
         """The weight of a task's loss."""

@@ -57,6 +57,19 @@ def test_the_mean_has_a_card_if_all_have_one(tiny_model: Path, other: Path, tmp_
     assert not (tmp_path / "bare" / "README.md").exists()
 
 
+def test_heads_of_another_beginning_have_no_mean(tiny_model: Path, tmp_path: Path) -> None:
+    saved = open_model(tiny_model)
+    model = JointModel.load(saved)
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for values in (*model.mentions.parameters(), *model.stances.parameters()):
+            values.copy_(torch.randn_like(values) / 8)
+    model.save(tmp_path / "other", saved.tokenizer)
+    with pytest.raises(ModelError, match="other: its heads began from other random weights than those of"):
+        average([tiny_model, tmp_path / "other"], tmp_path / "mean")
+    assert not (tmp_path / "mean").exists()
+
+
 @pytest.mark.parametrize("name", ["labels.json", "config.json"])
 def test_unlike_models_have_no_mean(tiny_model: Path, other: Path, tmp_path: Path, name: str) -> None:
     shutil.copytree(other, tmp_path / "unlike")

@@ -225,6 +225,17 @@ def test_the_seed_decides(configure: Configure) -> None:
     assert first != other
 
 
+def test_the_seed_of_the_heads_decides_what_they_begin_from(configure: Configure) -> None:
+    def heads(seed: int, head_seed: int | None) -> torch.Tensor:
+        config = configure("heads", training={"epochs": 1, "seed": seed, "head_seed": head_seed})
+        weight: torch.Tensor = setup(config).model.mentions.weight
+        return weight.detach()
+
+    assert torch.equal(heads(1, 0), heads(2, 0))
+    assert torch.equal(heads(3, None), heads(1, 3))
+    assert not torch.equal(heads(1, None), heads(2, None))
+
+
 def test_public_sets_train_the_main_head_or_their_own(configure: Configure, tagged: Callable[..., Path]) -> None:
     path = tagged(("زار سامر واحة الريم", "O B-PER B-LOC I-LOC"), ("رفض الطلاب", "O O"))
     ner = [

@@ -1,7 +1,7 @@
 """Embeddings to begin pre-training with, from counts: which pieces stand next to which.
 
 A factorisation of the pieces' positive pointwise mutual information, as good a model of word meaning as skip-grams
-(Levy, Goldberg and Dagan 2015), takes half a minute; a masked language model needs an hour for embeddings like these.
+(Levy, Goldberg and Dagan 2015), takes a minute; a masked language model needs many for embeddings like these.
 Before and behind, next and next but one are counted apart: near neighbours tell of what kind a word is (a person, a
 place, a verb), wider windows what its text is about (Levy and Goldberg 2014).
 """
@@ -26,16 +26,12 @@ def cooccurrence_embeddings(tokens: Tokens, vocabulary: int, width: int, seed: i
     singular values. A piece that does not occur has zeros.
     """
     from scipy.sparse import hstack
-    from sklearn.utils.extmath import randomized_svd
 
     places = []
     for distance in range(1, WINDOW + 1):
         behind = neighbours(tokens, vocabulary, distance)
         places += [positive_pmi(behind), positive_pmi(behind.T)]
-    left, values, _ = randomized_svd(hstack(places).tocsr(), min(width, vocabulary), n_iter=2, random_state=seed)
-    embeddings = np.zeros((vocabulary, width), np.float32)
-    embeddings[:, : left.shape[1]] = left * np.sqrt(values)
-    return embeddings
+    return factorise(hstack(places).tocsr(), width, seed)
 
 
 def neighbours(tokens: Tokens, vocabulary: int, distance: int) -> Any:
@@ -61,3 +57,14 @@ def positive_pmi(counts: Any) -> Any:
     information = np.log(pairs.data / (often[pairs.row] * (smooth / max(smooth.sum(), 1.0))[pairs.col]))
     kept = information > 0
     return csr_matrix((information[kept], (pairs.row[kept], pairs.col[kept])), shape=counts.shape, dtype=np.float32)
+
+
+def factorise(information: Any, width: int, seed: int) -> NDArray[np.float32]:
+    """The first left singular vectors, each times the square root of its value. Shape [vocabulary, width]."""
+    from sklearn.utils.extmath import randomized_svd
+
+    vocabulary = information.shape[0]
+    left, values, _ = randomized_svd(information, min(width, vocabulary), n_iter=2, random_state=seed)
+    embeddings = np.zeros((vocabulary, width), np.float32)
+    embeddings[:, : left.shape[1]] = left * np.sqrt(values)
+    return embeddings

@@ -1,0 +1,149 @@
+"""How much do embeddings from co-occurrences know of names? A small network over them, frozen, on ANERcorp.
+
+    python benchmarks/embedding_probe.py runs/encoder --ner ../shared/data/ner [--seeds 3] [--width 384]
+
+The folder is of `mawaqif pretrain` (tokenizer.json, tokens.npy). Each row counts neighbours in its way and factorises
+the counts (`mawaqif.train.embeddings`); the network reads a word's first piece and two pieces to either side. Strict
+micro-F1 on the contiguous last tenth of the train file and on the mended test file: mean of the seeds, and spread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from scipy.sparse import hstack
+from seqeval.metrics import f1_score
+from seqeval.scheme import IOB2
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from mawaqif.train.embeddings import factorise, neighbours, positive_pmi
+
+Sentences = list[tuple[list[str], list[str]]]
+REACH, HIDDEN, EPOCHS, BATCH, RATE = 2, 256, 5, 256, 1e-3
+
+
+@dataclass(frozen=True)
+class Words:
+    """Sentences as pieces: ids [pieces], each word's first piece [words] (-1: none), tags by sentence."""
+
+    ids: Tensor
+    first: Tensor
+    tags: list[list[str]]
+
+    def seen(self) -> Tensor:
+        """The pieces around each word that has one. Shape [words, 2 * REACH + 1]."""
+        return self.ids[self.first[self.first >= 0][:, None] + torch.arange(-REACH, REACH + 1)]
+
+
+def read(path: Path) -> Sentences:
+    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [(record["tokens"], record["tags"]) for record in records if record["tokens"]]
+
+
+def prepare(sentences: Sentences, tokenizer: Tokenizer, pad: int) -> Words:
+    ids: list[int] = []
+    firsts: list[int] = []
+    for words, _ in sentences:
+        encoding = tokenizer.encode(words, is_pretokenized=True, add_special_tokens=False)
+        first = [-1] * len(words)
+        for place, word in reversed(list(enumerate(encoding.word_ids))):
+            first[word] = len(ids) + REACH + place
+        ids += [pad] * REACH + encoding.ids + [pad] * REACH
+        firsts += first
+    return Words(torch.tensor(ids), torch.tensor(firsts), [tags for _, tags in sentences])
+
+
+def score(embeddings: NDArray[np.float32], parts: list[Words], pad: int, seed: int) -> list[float]:
+    """F1 [percent] on all parts but the first, which trains the network."""
+    torch.manual_seed(seed)
+    table = torch.from_numpy(embeddings)
+    table = table / (table.norm(dim=1, keepdim=True) + 1e-6) * 20**0.5
+    table[pad] = 0
+    train, *tests = parts
+    names = sorted({tag for tags in train.tags for tag in tags})
+    network = nn.Sequential(
+        nn.Dropout(0.3),
+        nn.Linear(table.shape[1] * (2 * REACH + 1), HIDDEN),
+        nn.GELU(),
+        nn.Dropout(0.3),
+        nn.Linear(HIDDEN, len(names)),
+    )
+    optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.01)
+    flat = [tag for tags in train.tags for tag in tags]
+    gold = torch.tensor([names.index(tag) for tag, first in zip(flat, train.first, strict=True) if first >= 0])
+    seen = train.seen()
+    for _ in range(EPOCHS):
+        for batch in torch.randperm(len(gold)).split(BATCH):
+            loss = F.cross_entropy(network(table[seen[batch]].flatten(1)), gold[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    network.eval()
+    found = []
+    for part in tests:
+        with torch.no_grad():
+            best = torch.cat([network(table[rows].flatten(1)).argmax(1) for rows in part.seen().split(4096)])
+        tags = torch.full((len(part.first),), -1)
+        tags[part.first >= 0] = best
+        predicted = [names[tag] if tag >= 0 else "O" for tag in tags.tolist()]
+        ends = np.cumsum([len(tags) for tags in part.tags])[:-1].tolist()
+        rows = [predicted[a:b] for a, b in zip([0, *ends], [*ends, len(predicted)], strict=True)]
+        known = [[tag if tag in names else "O" for tag in tags] for tags in part.tags]
+        found.append(100 * float(f1_score(known, rows, mode="strict", scheme=IOB2, zero_division=0)))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="folder with tokenizer.json and tokens.npy")
+    parser.add_argument("--ner", type=Path, required=True, help="folder with anercorp/")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--width", type=int, default=384)
+    options = parser.parse_args()
+    tokenizer = Tokenizer.from_file(str(options.run / "tokenizer.json"))
+    tokens, vocabulary = np.load(options.run / "tokens.npy"), tokenizer.get_vocab_size()
+    pad = tokenizer.token_to_id("[PAD]")
+    train, test = (read(options.ner / "anercorp" / f"{name}.jsonl") for name in ("train", "test_fixed"))
+    cut = len(train) * 9 // 10
+    parts = [prepare(part, tokenizer, pad) for part in (train[:cut], train[cut:], test)]
+
+    def apart(reach: int) -> Any:
+        counts = [neighbours(tokens, vocabulary, distance) for distance in range(1, reach + 1)]
+        return hstack([positive_pmi(matrix) for count in counts for matrix in (count, count.T)]).tocsr()
+
+    def together(reach: int) -> Any:
+        counts = [neighbours(tokens, vocabulary, d) * ((reach + 1 - d) / reach) for d in range(1, reach + 1)]
+        return positive_pmi(sum(count + count.T for count in counts))
+
+    chooser = np.random.default_rng(0)
+    ways: dict[str, Callable[[], NDArray[np.float32]]] = {
+        "random": lambda: chooser.normal(size=(vocabulary, options.width)).astype(np.float32),
+        "5 to either side, the nearest most": lambda: factorise(together(5), options.width, 0),
+        "2 to either side, the nearest most": lambda: factorise(together(2), options.width, 0),
+        "the next to either side, apart": lambda: factorise(apart(1), options.width, 0),
+        "the next two to either side, each apart": lambda: factorise(apart(2), options.width, 0),
+    }
+    print("| neighbours | seconds | dev | test_fixed |\n|---|---|---|---|")
+    for name, make in ways.items():
+        started = time.monotonic()
+        embeddings = make()
+        seconds = time.monotonic() - started
+        runs = list(zip(*(score(embeddings, parts, pad, seed) for seed in range(options.seeds)), strict=True))
+        told = [f"{statistics.mean(run):.1f} ± {statistics.stdev(run) if len(run) > 1 else 0:.1f}" for run in runs]
+        print(f"| {name} | {seconds:.0f} | {' | '.join(told)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

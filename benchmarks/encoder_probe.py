@@ -65,7 +65,7 @@ class Probe:
             return self.head(states).float()
 
     def fit(self, train: Sentences, dev: Sentences, epochs: int, rate: float, seed: int) -> None:
-        parameters = [*self.encoder.parameters(), *self.head.parameters()]
+        parameters = [p for p in (*self.encoder.parameters(), *self.head.parameters()) if p.requires_grad]
         optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.01, fused=True)
         steps = epochs * -(-len(train) // BATCH)
         warm = max(1, steps // 10)
@@ -125,6 +125,7 @@ def probe(
     scores: dict[str, list[float]] = {name: [] for name in tests}
     for seed in range(options.seeds):
         model = Probe(encoder, tags, options.random, seed)
+        model.encoder.get_input_embeddings().requires_grad_(not options.frozen_embeddings)
         model.fit(train, dev, options.epochs, options.rate, seed)
         for name, sentences in tests.items():
             known = [(words, [t if t in tags else "O" for t in gold]) for words, gold in sentences]
@@ -139,6 +140,7 @@ def main() -> None:
     parser.add_argument("encoder", help="encoder directory, 'embedded', or hub id")
     parser.add_argument("--ner", type=Path, required=True, help="folder with anercorp/ and aqmar/")
     parser.add_argument("--random", action="store_true", help="random weights, same architecture")
+    parser.add_argument("--frozen-embeddings", action="store_true", help="the embeddings of pieces do not learn")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--rate", type=float, default=3e-4)

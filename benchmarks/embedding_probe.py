@@ -10,27 +10,24 @@ micro-F1 on the contiguous last tenth of the train file and on the mended test f
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from encoder_probe import Sentences, read
 from numpy.typing import NDArray
-from scipy.sparse import hstack
 from seqeval.metrics import f1_score
 from seqeval.scheme import IOB2
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from mawaqif.train.embeddings import factorise, neighbours, positive_pmi
+from mawaqif.train.embeddings import cooccurrence_embeddings, factorise, neighbours, positive_pmi
 
-Sentences = list[tuple[list[str], list[str]]]
 REACH, HIDDEN, EPOCHS, BATCH, RATE = 2, 256, 5, 256, 1e-3
 
 
@@ -45,11 +42,6 @@ class Words:
     def seen(self) -> Tensor:
         """The pieces around each word that has one. Shape [words, 2 * REACH + 1]."""
         return self.ids[self.first[self.first >= 0][:, None] + torch.arange(-REACH, REACH + 1)]
-
-
-def read(path: Path) -> Sentences:
-    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [(record["tokens"], record["tags"]) for record in records if record["tokens"]]
 
 
 def prepare(sentences: Sentences, tokenizer: Tokenizer, pad: int) -> Words:
@@ -119,21 +111,20 @@ def main() -> None:
     cut = len(train) * 9 // 10
     parts = [prepare(part, tokenizer, pad) for part in (train[:cut], train[cut:], test)]
 
-    def apart(reach: int) -> Any:
-        counts = [neighbours(tokens, vocabulary, distance) for distance in range(1, reach + 1)]
-        return hstack([positive_pmi(matrix) for count in counts for matrix in (count, count.T)]).tocsr()
+    def apart(reach: int) -> NDArray[np.float32]:
+        return cooccurrence_embeddings(tokens, vocabulary, options.width, 0, reach)
 
-    def together(reach: int) -> Any:
+    def together(reach: int) -> NDArray[np.float32]:
         counts = [neighbours(tokens, vocabulary, d) * ((reach + 1 - d) / reach) for d in range(1, reach + 1)]
-        return positive_pmi(sum(count + count.T for count in counts))
+        return factorise(positive_pmi(sum(count + count.T for count in counts)), options.width, 0)
 
     chooser = np.random.default_rng(0)
     ways: dict[str, Callable[[], NDArray[np.float32]]] = {
         "random": lambda: chooser.normal(size=(vocabulary, options.width)).astype(np.float32),
-        "5 to either side, the nearest most": lambda: factorise(together(5), options.width, 0),
-        "2 to either side, the nearest most": lambda: factorise(together(2), options.width, 0),
-        "the next to either side, apart": lambda: factorise(apart(1), options.width, 0),
-        "the next two to either side, each apart": lambda: factorise(apart(2), options.width, 0),
+        "5 to either side, the nearest most": lambda: together(5),
+        "2 to either side, the nearest most": lambda: together(2),
+        "the next to either side, apart": lambda: apart(1),
+        "the next two to either side, each apart": lambda: apart(2),
     }
     print("| neighbours | seconds | dev | test_fixed |\n|---|---|---|---|")
     for name, make in ways.items():

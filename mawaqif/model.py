@@ -248,6 +248,8 @@ class JointModel(nn.Module):
             raise ModelError(f"{path}: damaged ({error}); copy the model again") from error
         try:
             model.load_state_dict(_restored(weights))
+        except KeyError as error:
+            raise ModelError(f"{path}: lacks {error.args[0]}; copy the model again") from error
         except RuntimeError as error:  # missing, unknown or misshapen tensors
             raise ModelError(f"{path}: does not fit {CONFIG} ({_line(error, 1)}); copy both again") from error
         return model.eval()
@@ -265,11 +267,11 @@ def _rounded(table: Tensor) -> tuple[Tensor, Tensor]:
 
 def _restored(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Stored weights in fp32."""
-    scales = {name.removesuffix(SCALE): values for name, values in weights.items() if name.endswith(SCALE)}
+    scales = {name: name + SCALE for name, values in weights.items() if values.dtype == torch.int8}
     return {
-        name: values.float() * scales[name].float() if name in scales else values.float()
+        name: values.float() * weights[scales[name]].float() if name in scales else values.float()
         for name, values in weights.items()
-        if not name.endswith(SCALE)
+        if name not in scales.values()
     }
 
 

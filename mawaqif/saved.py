@@ -150,6 +150,11 @@ def weight_index(path: Path) -> tuple[dict[str, dict[str, Any]], int]:
     return header, 8 + length
 
 
+def scales(header: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Names of the tensors of 8-bit integers in a safetensors header, and of their scales."""
+    return {name: name + SCALE for name, entry in header.items() if entry["dtype"] == "I8"}
+
+
 def _check_weights(path: Path) -> None:
     header, start = weight_index(path)
     wanted = start + max((int(entry["data_offsets"][1]) for entry in header.values()), default=0)

@@ -21,7 +21,7 @@ from mawaqif.encoding import Pairs, encode, pad_pairs, pad_windows, pairs_of, sp
 from mawaqif.errors import ModelError
 from mawaqif.labels import LabelSet
 from mawaqif.model import JointModel, _restored, _rounded
-from mawaqif.saved import CONFIG, WEIGHTS, open_model
+from mawaqif.saved import CONFIG, SCALE, WEIGHTS, open_model
 
 Outputs = tuple[Tensor, ...]
 
@@ -172,8 +172,12 @@ def test_embeddings_in_8_bits_are_near_and_are_rounded_once(rows: list[list[floa
     table = torch.tensor(rows)
     table = torch.where(table.abs().amax(1, keepdim=True) < 0.1, torch.zeros_like(table), table) * size
     stored = dict(zip(("table", "table.scale"), _rounded(table), strict=True))
-    restored = _restored({**stored, "other": torch.ones(3).half()})
-    assert set(restored) == {"table", "other"}
+    own = {
+        "other": torch.ones(3).half(),
+        "other.scale": torch.ones(1).half(),
+    }  # an encoder may have a weight of this name
+    restored = _restored({**stored, **own})
+    assert set(restored) == {"table", *own}
     largest = table.abs().amax(1, keepdim=True)
     assert (
         (restored["table"] - table).abs() <= largest * 0.0045
@@ -215,6 +219,14 @@ def test_weights_that_do_not_fit(damaged: Path, change: str) -> None:
     message = load_fails(damaged)
     assert f"{damaged / WEIGHTS}: does not fit {CONFIG}" in message
     assert "mentions.bias" in message or "else" in message
+
+
+def test_embeddings_without_their_scales(damaged: Path) -> None:
+    weights = load_file(damaged / WEIGHTS)
+    name = next(name for name, values in weights.items() if values.dtype == torch.int8)
+    del weights[name + SCALE]
+    save_file(weights, damaged / WEIGHTS)
+    assert f"{damaged / WEIGHTS}: lacks {name}{SCALE}" in load_fails(damaged)
 
 
 @pytest.mark.parametrize("change", [{"model_type": "no-such-encoder"}, {"hidden_size": 33}, {"num_hidden_layers": "x"}])

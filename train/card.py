@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from mawaqif import __version__
-from mawaqif.saved import CARD, SCALE, WEIGHTS, open_model, weight_index
+from mawaqif.saved import CARD, WEIGHTS, open_model, scales, weight_index
 from mawaqif.train.settings import FinetuneConfig
 
 _TEMPLATE = """\
@@ -81,7 +81,8 @@ def write_card(directory: Path, config: FinetuneConfig) -> Path:
     path = directory / CARD
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     header, _ = weight_index(directory / WEIGHTS)
-    sizes = {name: math.prod(entry["shape"]) / 1e6 for name, entry in header.items() if not name.endswith(SCALE)}
+    weights = header.keys() - scales(header).values()
+    sizes = {name: math.prod(header[name]["shape"]) / 1e6 for name in weights}
     scores = json.loads((directory / "scores.json").read_text(encoding="utf-8"))
     terms = f", only articles with terms {', '.join(config.data.terms)}" if config.data.terms else ""
     data = [f"- annotated articles: {path.parent.name}/{path.name}{terms}" for path in config.data.train]
@@ -132,7 +133,7 @@ def mean_card(name: str, cards: Mapping[str, str]) -> str:
     first = next(iter(cards.values()))
     for section in own_sections(first):
         first = first.replace(section, "")
-    first = re.sub(r"(?m)^# .+$", f"# {name}", first, count=1)
+    first = re.sub(r"(?m)^# .+$", lambda _: f"# {name}", first, count=1)
     return re.sub(r"(?ms)^## Scores on dev$.*?(?=^## |\Z)", lambda _: mean + scores, first)
 
 

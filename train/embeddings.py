@@ -19,7 +19,9 @@ WINDOW = 2  # pieces to either side
 _PART = 1 << 23  # pieces counted at a time
 
 
-def cooccurrence_embeddings(tokens: Tokens, vocabulary: int, width: int, seed: int) -> NDArray[np.float32]:
+def cooccurrence_embeddings(
+    tokens: Tokens, vocabulary: int, width: int, seed: int, window: int = WINDOW
+) -> NDArray[np.float32]:
     """Embeddings of all pieces from their neighbours in packed text. Shape [vocabulary, width].
 
     The left singular vectors of the positive PMI with the neighbours at each place, times the square roots of the
@@ -28,7 +30,7 @@ def cooccurrence_embeddings(tokens: Tokens, vocabulary: int, width: int, seed: i
     from scipy.sparse import hstack
 
     places = []
-    for distance in range(1, WINDOW + 1):
+    for distance in range(1, window + 1):
         behind = neighbours(tokens, vocabulary, distance)
         places += [positive_pmi(behind), positive_pmi(behind.T)]
     return factorise(hstack(places).tocsr(), width, seed)

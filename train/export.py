@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from mawaqif.errors import ModelError
 from mawaqif.model import JointModel
-from mawaqif.saved import PRECISIONS, SCALE, WEIGHTS, SavedModel, graph_paths, open_model, weight_index
+from mawaqif.saved import PRECISIONS, WEIGHTS, SavedModel, graph_paths, open_model, scales, weight_index
 from mawaqif.train.quantise import quantise, refill
 
 OPSET = 23  # the first with Attention and RotaryEmbedding
@@ -159,6 +159,7 @@ _KINDS: dict[str, tuple[int, Any]] = {"F16": (TensorProto.FLOAT16, np.float16), 
 
 
 def _saved_weights(saved: SavedModel) -> dict[str, _Stored]:
+    """The weights in model.safetensors by name, scales with the tensors that they scale."""
     path = saved.directory / WEIGHTS
     header, start = weight_index(path)
     raw = np.memmap(path, dtype=np.uint8, mode="r")
@@ -170,9 +171,9 @@ def _saved_weights(saved: SavedModel) -> dict[str, _Stored]:
         begin, end = (start + int(offset) for offset in entry["data_offsets"])
         values = np.frombuffer(raw[begin:end].tobytes(), dtype=dtype).reshape(entry["shape"])
         found[name] = _Stored(values.astype(np.float32), kind, begin, end - begin)
-    for name in [name for name in found if name.endswith(SCALE)]:
-        scale, stored = found.pop(name), found[name.removesuffix(SCALE)]
-        found[name.removesuffix(SCALE)] = replace(stored, values=stored.values * scale.values, scale=scale)
+    for name, scale_name in scales(header).items():
+        stored, scale = found[name], found.pop(scale_name)
+        found[name] = replace(stored, values=stored.values * scale.values, scale=scale)
     return found
 
 

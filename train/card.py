@@ -134,7 +134,9 @@ def mean_card(name: str, cards: Mapping[str, str]) -> str:
     for section in own_sections(first):
         first = first.replace(section, "")
     first = re.sub(r"(?m)^# .+$", lambda _: f"# {name}", first, count=1)
-    return re.sub(r"(?ms)^## Scores on dev$.*?(?=^## |\Z)", lambda _: mean + scores, first)
+    first = re.sub(r"(?ms)^## Scores on dev$.*?(?=^## |\Z)", "", first)
+    kept, limits, end = first.partition("## Use and limits\n")
+    return f"{kept.rstrip()}\n\n{mean}{scores}{limits}{end}"
 
 
 def _settings(card: str) -> Iterator[tuple[str, object]]:

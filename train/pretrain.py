@@ -83,11 +83,9 @@ def prepare_text(config: PretrainConfig) -> tuple[Tokenizer, Tokens]:
     A second sitting on the text of the first takes over its tokens, so that what was held out stays held out.
     """
     tokenizer_file, tokens_file = config.output / "tokenizer.json", config.output / "tokens.npy"
-    temporary = tokens_file.with_suffix(".tmp.npy")
     if not tokens_file.exists() and config.initial is not None and _same_text(config.output, config.initial):
         shutil.copyfile(config.initial / tokenizer_file.name, tokenizer_file)
-        shutil.copyfile(config.initial / tokens_file.name, temporary)
-        temporary.replace(tokens_file)
+        _save_array(np.load(config.initial / tokens_file.name, mmap_mode="r"), tokens_file)
     if not tokens_file.exists():
         documents = shuffled(
             (text for source in config.sources for text in read_documents(source.path, source.share, config.seed)),
@@ -98,8 +96,7 @@ def prepare_text(config: PretrainConfig) -> tuple[Tokenizer, Tokens]:
         else:
             tokenizer = read_tokenizer(config.initial, "initial")
         tokenizer.save(str(tokenizer_file))
-        np.save(temporary, pack(documents, tokenizer))
-        temporary.replace(tokens_file)
+        _save_array(pack(documents, tokenizer), tokens_file)
     return Tokenizer.from_file(str(tokenizer_file)), np.load(tokens_file, mmap_mode="r")
 
 
@@ -107,12 +104,17 @@ def prepare_embeddings(config: PretrainConfig, tokens: Tokens, weight: torch.Ten
     """Embeddings from co-occurrences, in the shape of `weight`, made once and kept in the output directory."""
     file = config.output / "embeddings.npy"
     if not file.exists():
-        temporary = file.with_suffix(".tmp.npy")
         vocabulary, width = weight.shape
-        np.save(temporary, cooccurrence_embeddings(tokens, vocabulary, width, config.seed))
-        temporary.replace(file)
+        _save_array(cooccurrence_embeddings(tokens, vocabulary, width, config.seed), file)
     embeddings: NDArray[np.float32] = np.load(file)
     return embeddings
+
+
+def _save_array(array: NDArray[np.generic], file: Path) -> None:
+    """Writes an array (.npy), all of it or nothing."""
+    temporary = file.with_suffix(".tmp.npy")
+    np.save(temporary, array)
+    temporary.replace(file)
 
 
 @torch.no_grad()

@@ -66,3 +66,8 @@ def test_the_card_of_a_mean_tells_what_differs_and_keeps_no_scores(
     same = mean_card("mean", {"one": first, "two": first})
     assert "the others' are the same." in same
     assert "| setting |" not in same
+
+    bare = mean_card("mean", {"one": "# one\n\n## Labels\n\nmine\n", "two": first})
+    assert bare.startswith("# mean\n\n## Labels\n")
+    assert "## Mean\n" in bare
+    assert "Not measured yet" in bare

@@ -15,7 +15,8 @@ import numpy as np
 from mawaqif.decoding import Floats
 from mawaqif.encoding import Ints, PairArrays
 from mawaqif.errors import ModelError, require
-from mawaqif.saved import LABELS, Precision, SavedModel
+from mawaqif.saved import LABELS, WORDS, Precision, SavedModel
+from mawaqif.words import WordTable
 
 EngineName = Literal["auto", "onnx", "torch"]
 
@@ -81,6 +82,7 @@ class OnnxEngine:
         import onnxruntime
 
         self.precision = precision
+        self._words = WordTable(saved.words, saved.tokenizer) if saved.words else None
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         if threads:
@@ -102,9 +104,14 @@ class OnnxEngine:
         wanted = [len(labels.bio_tags), 1 + len(labels.stances), len(labels.voices)]
         if [output.shape[-1] for output in (tags, stance, voice)] != wanted:
             raise ModelError(f"{saved.directory}: {LABELS} does not fit the ONNX graphs; copy the model again")
+        if ("rows" in {given.name for given in self._encoder.get_inputs()}) != bool(self._words):
+            raise ModelError(f"{saved.directory}: {WORDS} does not fit the ONNX graphs; export the model again")
 
     def encode(self, ids: Ints, mask: Ints) -> tuple[Floats, Floats]:
-        hidden, tags = self._encoder.run(["hidden", "tags"], {"ids": ids, "mask": mask})
+        inputs = {"ids": ids, "mask": mask}
+        if self._words:
+            inputs["rows"] = self._words.rows(ids)
+        hidden, tags = self._encoder.run(["hidden", "tags"], inputs)
         return hidden, tags
 
     def stances(self, hidden: Floats, mask: Ints, pairs: PairArrays) -> tuple[Floats, Floats, Floats]:

@@ -22,7 +22,7 @@ from mawaqif.encoding import Encoded, Ints, Pairs, encode, pad_pairs, pad_window
 from mawaqif.errors import ModelError, require
 from mawaqif.inference.clustering import cluster, whole_names
 from mawaqif.inference.engine import Engine, EngineName, make_engine
-from mawaqif.saved import CONFIG, EMBEDDED, TOKENIZER, Precision, SavedModel, open_model
+from mawaqif.saved import CONFIG, EMBEDDED, TOKENIZER, WORDS, Precision, SavedModel, open_model
 
 _HUB_SECONDS = 5.0  # to answer
 _LEAST_TOKENS = 8  # in a window, with [CLS] and [SEP]
@@ -59,7 +59,7 @@ def _find(model: str | Path | None) -> Path:
     if directory.exists() or not looks_like_hub_id:
         return directory
     hub = require("huggingface_hub", "train")
-    wanted = ["*.json", "*.safetensors", "*.onnx", "README.md"]
+    wanted = ["*.json", "*.safetensors", "*.onnx", "README.md", WORDS]
     try:
         return Path(hub.snapshot_download(model, allow_patterns=wanted, etag_timeout=_HUB_SECONDS))
     except Exception as error:  # offline, unknown id, no permission: the hub's errors have no common base

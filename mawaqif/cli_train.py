@@ -109,6 +109,35 @@ def pretrain(config: Path, overrides: Overrides = None) -> None:
     print(settings.output)
 
 
+@app.command()
+def words(
+    config: Annotated[Path, typer.Argument(help="Configuration of a pre-training: its sources are read.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Directory for words.txt and vectors.npy.")],
+    overrides: Overrides = None,
+    model: Annotated[str, typer.Option("--model", "-m", help="Model directory with the tokenizer.")] = "embedded",
+    size: Annotated[int, typer.Option(min=1, help="How many words, the most frequent ones.")] = 64_000,
+    width: Annotated[int, typer.Option(min=1, help="Numbers a vector.")] = 128,
+) -> None:
+    """Make vectors of whole words from unlabelled text, for the key model.words of `mawaqif train` (needs `train`)."""
+    _require_training()
+    require("sklearn", "train")
+    from mawaqif.data.documents import read_documents
+    from mawaqif.saved import EMBEDDED
+    from mawaqif.train.config import load_config
+    from mawaqif.train.corpus import pack
+    from mawaqif.train.settings import PretrainConfig
+    from mawaqif.train.tokenizer import read_tokenizer
+    from mawaqif.train.words import save_words, word_vectors
+
+    settings = load_config(config, PretrainConfig, overrides or [])
+    tokenizer = read_tokenizer(EMBEDDED if model == "embedded" else Path(model), "--model")
+    sources = settings.sources
+    documents = (text for source in sources for text in read_documents(source.path, source.share, settings.seed))
+    found, vectors = word_vectors(pack(documents, tokenizer), tokenizer, size, width, settings.seed)
+    save_words(output, found, vectors)
+    print(f"{output}: {len(found)} words")
+
+
 def _require_training() -> None:
     """Before the first step, so that no run ends hours later for want of the package that exports it."""
     for module in ("torch", "transformers", "accelerate", "onnx", "onnxscript", "safetensors", "seqeval"):

@@ -34,7 +34,8 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 from mawaqif.encoding import DISTANCE_BUCKETS
 from mawaqif.errors import ModelError
 from mawaqif.labels import LabelSet
-from mawaqif.saved import CONFIG, LABELS, PRECISIONS, SCALE, TOKENIZER, WEIGHTS, SavedModel, graph_paths
+from mawaqif.saved import CONFIG, LABELS, PRECISIONS, SCALE, TOKENIZER, WEIGHTS, WORDS, SavedModel, graph_paths
+from mawaqif.words import WordTable
 
 _PEAK = 5.0  # greatest logit of a peer, so that its exponential stays small in 16 bits
 _NEVER = -1e4  # added to the score of what must not be attended to
@@ -165,11 +166,37 @@ def _pick(values: Tensor, rows: Tensor) -> Tensor:
     return picked
 
 
+class WordVectors(nn.Module):
+    """Fixed vectors of whole words, and the learned matrix by which they are added to the embeddings of their pieces.
+
+    At first it is zero and they change nothing.
+    """
+
+    def __init__(self, table: WordTable, width: int, hidden: int) -> None:
+        super().__init__()
+        self.table = table
+        self.vectors = nn.Embedding(len(table) + 1, width)
+        self.vectors.weight.requires_grad_(False)
+        self.vectors.weight.zero_()
+        self.into = nn.Linear(width, hidden, bias=False)
+        nn.init.zeros_(self.into.weight)
+
+    def rows(self, ids: Tensor) -> Tensor:
+        """The row of each piece's word. ids and result [batch, tokens]."""
+        return torch.from_numpy(self.table.rows(ids.cpu().numpy())).to(ids.device)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """rows [batch, tokens] → what is added to the embeddings [batch, tokens, hidden]."""
+        added: Tensor = self.into(self.vectors(rows))
+        return added
+
+
 class JointModel(nn.Module):
     """Encoder, mention head and stance head.
 
-    `schemes` names additional mention tag sets (their numbers of tags) with a linear head each: public NER sets with
-    other labels train the same encoder through them. They are not saved.
+    `words` have vectors of their own (`mawaqif.words`), of the width that the setting `word_width` tells. `schemes`
+    names additional mention tag sets (their numbers of tags) with a linear head each: public NER sets with other labels
+    train the same encoder through them. They are not saved.
     """
 
     def __init__(
@@ -178,6 +205,7 @@ class JointModel(nn.Module):
         labels: LabelSet,
         settings: dict[str, Any] | None = None,
         schemes: dict[str, int] | None = None,
+        words: WordTable | None = None,
     ) -> None:
         super().__init__()
         self.settings: dict[str, Any] = {"stance_width": 256, "stance_heads": 4, "max_tokens": 512, **(settings or {})}
@@ -186,12 +214,24 @@ class JointModel(nn.Module):
         self.mentions = nn.Linear(size, len(labels.bio_tags))
         self.stances = StanceHead(size, labels, self.settings["stance_width"], self.settings["stance_heads"])
         self.schemes = nn.ModuleDict({name: nn.Linear(size, tags) for name, tags in (schemes or {}).items()})
+        self.words = WordVectors(words, self.settings["word_width"], size) if words else None
 
-    def encode(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """ids, mask [batch, tokens] → hidden states [batch, tokens, hidden], mention logits [batch, tokens, tags]."""
-        hidden: Tensor = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-        hidden = hidden.to(self.mentions.weight.dtype)  # the encoder may run in bf16
+    def encode(self, ids: Tensor, mask: Tensor, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """ids, mask [batch, tokens] → hidden states [batch, tokens, hidden], mention logits [batch, tokens, tags].
+
+        `rows` [batch, tokens]: of the words with vectors, as `WordTable.rows` finds them from the ids.
+        """
+        hidden = self._states(ids, mask, rows).to(self.mentions.weight.dtype)  # the encoder may run in bf16
         return hidden, self.mentions(hidden)
+
+    def _states(self, ids: Tensor, mask: Tensor, rows: Tensor | None = None) -> Tensor:
+        read: dict[str, Tensor] = {"input_ids": ids}
+        if self.words:
+            pieces = self.encoder.get_input_embeddings()(ids)
+            added = self.words(self.words.rows(ids) if rows is None else rows)
+            read = {"inputs_embeds": pieces + added.to(pieces.dtype)}
+        states: Tensor = self.encoder(**read, attention_mask=mask).last_hidden_state
+        return states
 
     def forward(self, batch: dict[str, Tensor], sentences: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:
         """All logits of a training step: `tags`, `stance`, `voice`, `evidence`, and `ner.<scheme>` of each NER set.
@@ -205,7 +245,7 @@ class JointModel(nn.Module):
         )
         outputs = {"tags": tags, "stance": stance, "voice": voice, "evidence": evidence}
         for scheme, part in sentences.items():
-            states = self.encoder(input_ids=part["ids"], attention_mask=part["mask"]).last_hidden_state
+            states = self._states(part["ids"], part["mask"])
             head = self.schemes[scheme] if scheme in self.schemes else self.mentions  # noqa: SIM401 (no dict)
             outputs[f"ner.{scheme}"] = head(states)
         return outputs
@@ -218,9 +258,10 @@ class JointModel(nn.Module):
         config = {**self.encoder.config.to_diff_dict(), "model_type": self.encoder.config.model_type}
         config = json.loads(json.dumps(config, default=str)) | {"mawaqif": self.settings, "dtype": "float32"}
         weights = {k: v.half().contiguous() for k, v in self.state_dict().items() if not k.startswith("schemes.")}
-        table = self.encoder.get_input_embeddings().weight
-        name = next(f"encoder.{name}" for name, parameter in self.encoder.named_parameters() if parameter is table)
-        weights[name], weights[name + SCALE] = _rounded(table.detach())
+        tables = [self.encoder.get_input_embeddings().weight, *([self.words.vectors.weight] if self.words else [])]
+        for name, parameter in self.named_parameters():
+            if any(parameter is table for table in tables):
+                weights[name], weights[name + SCALE] = _rounded(parameter.detach())
         new = directory / f"{WEIGHTS}.tmp"  # a kill or a full disk leaves the last weights whole
         save_file(weights, new, metadata={"format": "pt"})
         for graph in (path for precision in PRECISIONS for path in graph_paths(directory, precision)):
@@ -230,13 +271,19 @@ class JointModel(nn.Module):
         (directory / WEIGHTS).chmod((directory / CONFIG).stat().st_mode)  # save_file lets only the owner read it
         tokenizer.save(str(directory / TOKENIZER))
         self.labels.save(directory / LABELS)
+        if self.words:
+            (directory / WORDS).write_text("".join(f"{word}\n" for word in self.words.table.words), encoding="utf-8")
+        else:
+            (directory / WORDS).unlink(missing_ok=True)
 
     @classmethod
     def load(cls, saved: SavedModel) -> JointModel:
         """The model of an opened directory, in fp32. Raises ModelError where its files do not fit together."""
         try:
             config = AutoConfig.from_pretrained(saved.directory, trust_remote_code=False, local_files_only=True)
-            model = cls(AutoModel.from_config(config, trust_remote_code=False), saved.labels, saved.settings)
+            words = WordTable(saved.words, saved.tokenizer) if saved.words else None
+            encoder = AutoModel.from_config(config, trust_remote_code=False)
+            model = cls(encoder, saved.labels, saved.settings, words=words)
         except Exception as error:  # transformers and its validators raise many kinds
             raise ModelError(
                 f"{saved.directory / CONFIG}: describes no encoder that can be built ({_line(error, 0)})"

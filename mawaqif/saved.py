@@ -4,6 +4,7 @@
     model.safetensors  all weights, 16-bit; the embeddings of pieces may be 8-bit, each with a scale (`….scale`)
     tokenizer.json     normalisation, word splitting and sub-words
     labels.json        the label set
+    words.txt          optional: the words that have vectors of their own in model.safetensors, one a line
     README.md          the model card
     encoder.onnx, stances.onnx   optional: the computation for ONNX Runtime, with the weights of model.safetensors
     encoder.int8.onnx, stances.int8.onnx   optional: the same with 8-bit matrix products
@@ -32,6 +33,7 @@ CONFIG, WEIGHTS, TOKENIZER, LABELS, CARD = (
     "labels.json",
     "README.md",
 )
+WORDS = "words.txt"
 SCALE = ".scale"  # ends the name of the scales [rows, 1] of a tensor that is stored as 8-bit integers
 ENCODER_GRAPH, STANCE_GRAPH = "encoder.onnx", "stances.onnx"
 Precision = Literal["fp32", "int8", "bf16"]
@@ -47,6 +49,7 @@ class SavedModel:
     config: dict[str, Any]
     labels: LabelSet
     tokenizer: Tokenizer
+    words: tuple[str, ...] = ()
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -104,7 +107,17 @@ def open_model(directory: str | Path) -> SavedModel:
         raise ModelError(f"{directory / TOKENIZER}: damaged ({error}); copy the model again") from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    return SavedModel(directory, config, labels, tokenizer)
+    return SavedModel(directory, config, labels, tokenizer, _read_words(directory, config["mawaqif"]))
+
+
+def _read_words(directory: Path, settings: dict[str, Any]) -> tuple[str, ...]:
+    """The words with vectors, where the model has such."""
+    if not settings.get("word_width"):
+        return ()
+    try:
+        return tuple((directory / WORDS).read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"{directory / WORDS}: cannot be read ({error}); copy the model again") from error
 
 
 def digests(directory: Path) -> dict[str, str]:

@@ -241,6 +241,31 @@ def tiny_onnx_model(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) 
     return directory
 
 
+@pytest.fixture(scope="session")
+def tiny_word_model(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, labels: LabelSet) -> Path:
+    """A model that has vectors of whole words too, with its ONNX graphs."""
+    import torch
+
+    from mawaqif.model import JointModel
+    from mawaqif.train.encoders import load_encoder
+    from mawaqif.train.export import export_onnx
+    from mawaqif.words import WordTable, fold_word
+
+    directory = tmp_path_factory.mktemp("words") / "model"
+    encoder, tokenizer = load_encoder(str(tiny_encoder))
+    torch.manual_seed(0)
+    settings = {"max_tokens": 64, "stance_width": 32, "stance_heads": 2, "min_score": 0.5, "word_width": 16}
+    words = [fold_word(word) for word in ("الحزب", "المجلس", "سلوانيا", "الريم", "خطة", "قرار", "رفضه", "نعيم")]
+    model = JointModel(encoder, labels, settings, words=WordTable(words, tokenizer))
+    assert model.words
+    with torch.no_grad():
+        model.words.vectors.weight[1:].normal_()
+        model.words.into.weight.normal_()
+    model.save(directory, tokenizer)
+    export_onnx(directory)
+    return directory
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     """A headless browser; skipped where playwright or Chromium is not there.

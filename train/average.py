@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mawaqif.errors import ModelError
 from mawaqif.model import JointModel
-from mawaqif.saved import CARD, CONFIG, LABELS, TOKENIZER, SavedModel, open_model
+from mawaqif.saved import CARD, CONFIG, LABELS, TOKENIZER, WORDS, SavedModel, open_model
 from mawaqif.train.card import mean_card
 
 _ALIKE = 0.2  # of heads from one beginning; after five epochs on other articles it was 0.6, from two beginnings 0.0
@@ -59,7 +59,7 @@ def _likeness(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
     cosines = [
         torch.nn.functional.cosine_similarity(values.flatten(), other[name].flatten(), dim=0)
         for name, values in one.items()
-        if values.ndim == 2 and not name.startswith("encoder.")
+        if values.ndim == 2 and not name.startswith(("encoder.", "words."))
     ]
     return float(torch.stack(cosines).median())
 
@@ -74,6 +74,7 @@ def _check_alike(first: SavedModel, other: SavedModel) -> None:
 
     for name, mine, its in (
         (LABELS, first.labels, other.labels),
+        (WORDS, first.words, other.words),
         (TOKENIZER, first.tokenizer.to_str(), other.tokenizer.to_str()),
         (CONFIG, shape(first), shape(other)),
     ):

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 from huggingface_hub import HfApi
 from tokenizers import Tokenizer
+from torch import Tensor
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging
 
 from mawaqif.errors import ConfigError
 from mawaqif.model import JointModel
 from mawaqif.saved import CONFIG, EMBEDDED, open_model
+from mawaqif.train.words import load_words
 
 HUB_SECONDS = 5.0  # to answer whether a model is there; transformers alone would retry for half a minute
 
@@ -81,11 +84,31 @@ def take_heads(model: JointModel, name: str) -> bool:
     ):
         return False
     own = model.state_dict()
-    heads = {key: value for key, value in trained.state_dict().items() if not key.startswith("encoder.")}
+    apart = ("encoder.",) if _words_of(model) == _words_of(trained) else ("encoder.", "words.")
+    heads = {key: value for key, value in trained.state_dict().items() if not key.startswith(apart)}
     if any(own[key].shape != value.shape for key, value in heads.items()):
         return False
     model.load_state_dict(heads, strict=False)
     return True
+
+
+def _words_of(model: JointModel) -> tuple[str, ...]:
+    return model.words.table.words if model.words else ()
+
+
+def find_words(name: str, given: Path | None) -> tuple[Sequence[str], Tensor]:
+    """The words of a run that have vectors, and these [words, width]: from the directory `given`, which `mawaqif words`
+    made, else those of the mawaqif model called `name`. Raises ConfigError.
+    """
+    if given:
+        words, vectors = load_words(given)
+        return words, torch.from_numpy(vectors)
+    directory = _directory(name)
+    if directory.is_dir() and _is_joint_model(directory / CONFIG):
+        trained = JointModel.load(open_model(directory))
+        if trained.words:
+            return trained.words.table.words, trained.words.vectors.weight[1:]
+    return (), torch.zeros(0, 0)
 
 
 def _directory(name: str) -> Path:

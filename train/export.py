@@ -42,14 +42,15 @@ class _Encode(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        return self.model.encode(ids, mask)
+    def forward(self, ids: Tensor, mask: Tensor, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self.model.encode(ids, mask, rows)
 
 
 def export_onnx(directory: str | Path) -> list[Path]:
     """Writes encoder.onnx and stances.onnx, and the same in int8, into a model directory and returns their paths.
 
-    encoder.onnx: ids, mask [batch, tokens] int64 → hidden [batch, tokens, hidden], tags [batch, tokens, tags].
+    encoder.onnx: ids, mask [batch, tokens] int64 → hidden [batch, tokens, hidden], tags [batch, tokens, tags]; also
+    rows [batch, tokens] where words have vectors, see `WordTable.rows`.
     stances.onnx: hidden, mask, entity_mask [batch, entities, tokens] bool, types [batch, entities], distance [batch,
     entities, tokens], pairs [batch, pairs, 2] → stance, voice, evidence; see `StanceHead.forward`.
     """
@@ -67,7 +68,8 @@ def export_onnx(directory: str | Path) -> list[Path]:
     rows = torch.randint(0, entities, (batch, pairs, 2))
     weights = _saved_weights(saved)
     with _rotary_operators(model.encoder):
-        encoder = _export(_Encode(model), {"ids": ids, "mask": mask}, ["hidden", "tags"], {"ids": 2, "mask": 2})
+        inputs = {"ids": ids, "mask": mask} | ({"rows": model.words.rows(ids)} if model.words else {})
+        encoder = _export(_Encode(model), inputs, ["hidden", "tags"], dict.fromkeys(inputs, 2))
     inputs = {"hidden": hidden, "token_mask": mask, "entity_mask": entity_mask}
     inputs |= {"types": types, "distance": distance, "pairs": rows}
     dynamic = {name: 3 if name in {"entity_mask", "distance"} else 2 for name in inputs}

@@ -35,7 +35,7 @@ from mawaqif.model import JointModel
 from mawaqif.train.adapters import add_adapters, merged
 from mawaqif.train.batching import Batches, Step
 from mawaqif.train.checkpoints import METRICS, Interrupt, interruptible, keep_metrics, same_run
-from mawaqif.train.encoders import load_encoder, take_heads
+from mawaqif.train.encoders import find_words, load_encoder, take_heads
 from mawaqif.train.examples import (
     Example,
     Sentence,
@@ -51,6 +51,7 @@ from mawaqif.train.scores import dev_scores
 from mawaqif.train.settings import FinetuneConfig, Training
 from mawaqif.train.state import State
 from mawaqif.train.tokenizer import with_arabert_preprocessing
+from mawaqif.words import WordTable
 
 CHECKPOINT = "training.pt"
 
@@ -116,8 +117,15 @@ def setup(config: FinetuneConfig) -> Run:
     sets = [(s.path, s.scheme, s.map, s.share, s.where) for s in config.data.ner]
     sentences, tags = load_sentences(sets, labels, tokenizer, config.model.max_tokens)
     torch.manual_seed(config.training.seed if config.training.head_seed is None else config.training.head_seed)
-    settings = config.model.model_dump(exclude={"encoder", "preprocess"})
-    model = JointModel(encoder, labels, settings, {scheme: len(names) for scheme, names in tags.items()})
+    settings = config.model.model_dump(exclude={"encoder", "preprocess", "words"})
+    words, vectors = find_words(config.model.encoder, config.model.words)
+    if len(words):
+        settings["word_width"] = vectors.shape[1]
+    table = WordTable(words, tokenizer) if len(words) else None
+    model = JointModel(encoder, labels, settings, {scheme: len(names) for scheme, names in tags.items()}, table)
+    if model.words:
+        with torch.no_grad():
+            model.words.vectors.weight[1:] = vectors
     model.stances.dropout.p = config.training.head_dropout
     take_heads(model, config.model.encoder)
     if config.training.gradient_checkpointing:

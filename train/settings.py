@@ -61,6 +61,7 @@ class Data(Section):
 class Model(Section):
     encoder: str
     preprocess: Literal["arabert"] | None = None
+    words: Path | None = None
     max_tokens: int = Field(512, ge=32)
     stance_width: int = Field(256, ge=8)
     stance_heads: int = Field(4, ge=1)

@@ -41,6 +41,30 @@ def test_both_engines_tag_alike(onnx: Tagger, torch: Tagger, gold_articles: list
     assert sum(len(article.stances) for article in tagged) > 20
 
 
+def test_both_engines_see_the_vectors_of_words(
+    tiny_word_model: Path, gold_articles: list[Article], alike: Alike
+) -> None:
+    first, second = (load(tiny_word_model, engine=name, threads=1, precision="fp32") for name in ("onnx", "torch"))
+    tagged = list(first.pipe(gold_articles, min_score=0))
+    for a, b in zip(tagged, second.pipe(gold_articles, min_score=0), strict=True):
+        alike(a, b)
+    assert isinstance(second.engine, TorchEngine)
+    words = second.engine._model.words
+    assert words
+    words.into.weight.data.zero_()
+    assert tagged != list(second.pipe(gold_articles, min_score=0))
+
+
+def test_graphs_that_await_no_words(tiny_word_model: Path, tiny_onnx_model: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(tiny_word_model, model)
+    settings = {key: value for key, value in open_model(model).settings.items() if key != "word_width"}
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**config, "mawaqif": settings}))
+    with pytest.raises(ModelError, match=r"words\.txt does not fit the ONNX graphs"):
+        load(model, engine="onnx")
+
+
 def test_temperature_and_evidence_shift_of_the_model_serve_both_engines(
     tiny_onnx_model: Path, tmp_path: Path, onnx: Tagger, gold_articles: list[Article], alike: Alike
 ) -> None:

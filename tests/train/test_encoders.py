@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -21,7 +22,9 @@ from mawaqif.errors import ConfigError, ModelError
 from mawaqif.labels import LabelSet
 from mawaqif.model import JointModel
 from mawaqif.saved import open_model
-from mawaqif.train.encoders import load_encoder, take_heads
+from mawaqif.train.encoders import find_words, load_encoder, take_heads
+from mawaqif.train.words import save_words
+from mawaqif.words import WordTable
 
 HUB_ID = "invented-organisation/no-such-encoder"
 
@@ -152,6 +155,32 @@ def test_a_trained_model_lends_its_heads_too(tiny_model: Path, labels: LabelSet)
     assert len(own) > len(trained.state_dict())  # and the head of the other scheme
 
 
+def test_vectors_of_words_come_with_the_model_or_from_a_directory(
+    tiny_word_model: Path, tiny_model: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    trained = JointModel.load(open_model(tiny_word_model)).words
+    assert trained
+    words, vectors = find_words(str(tiny_word_model), None)
+    assert tuple(words) == trained.table.words
+    assert torch.equal(vectors, trained.vectors.weight[1:])
+    save_words(tmp_path, ["حزب", "مجلس"], np.ones((2, 4), np.float32))
+    given, ones = find_words(str(tiny_word_model), tmp_path)
+    assert list(given) == ["حزب", "مجلس"]
+    assert torch.equal(ones, torch.ones(2, 4))
+    assert all(not len(find_words(str(path), None)[0]) for path in (tiny_model, tiny_encoder))
+
+
+def test_other_words_leave_the_other_heads(tiny_word_model: Path, labels: LabelSet) -> None:
+    encoder, tokenizer = load_encoder(str(tiny_word_model))
+    settings = {"stance_width": 32, "stance_heads": 2, "word_width": 4}
+    model = JointModel(encoder, labels, settings, words=WordTable(["حزب"], tokenizer))
+    assert take_heads(model, str(tiny_word_model))
+    trained = JointModel.load(open_model(tiny_word_model))
+    assert torch.equal(model.mentions.weight, trained.mentions.weight)
+    assert model.words
+    assert not model.words.into.weight.any()
+
+
 def test_heads_that_do_not_fit_are_left_alone(tiny_model: Path, tiny_encoder: Path, labels: LabelSet) -> None:
     model = new_model(tiny_model, labels)
     before = {name: values.clone() for name, values in model.state_dict().items()}
@@ -170,7 +199,7 @@ def test_a_hub_cache_is_used_without_a_network(tiny_encoder: Path, tmp_path: Pat
     (repository / "refs" / "main").write_text("0" * 40)
     shutil.copytree(tiny_encoder, repository / "snapshots" / ("0" * 40))
     program = (
-        "from mawaqif.train.encoders import load_encoder\n"
+        "from mawaqif.train.encoders import find_words, load_encoder\n"
         "print(load_encoder('someone/an-encoder')[0].config.hidden_size)"
     )
     nowhere = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9"}

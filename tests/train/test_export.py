@@ -46,7 +46,7 @@ def session(directory: Path, name: str) -> Any:
     return onnxruntime.InferenceSession(str(directory / name), options, providers=["CPUExecutionProvider"])
 
 
-def random_inputs(batch: int, tokens: int, entities: int, pairs: int) -> tuple[Arrays, Arrays]:
+def random_inputs(encoder: Any, batch: int, tokens: int, entities: int, pairs: int) -> tuple[Arrays, Arrays]:
     """Encoder inputs and stance inputs; each row has its own length, and an entity may have no token."""
     chooser = np.random.default_rng([batch, tokens, entities, pairs])
     mask = np.ones((batch, tokens), dtype=np.int64)
@@ -58,22 +58,25 @@ def random_inputs(batch: int, tokens: int, entities: int, pairs: int) -> tuple[A
         "distance": chooser.integers(0, 15, (batch, entities, tokens)),
         "pairs": chooser.integers(0, entities, (batch, pairs, 2)),
     }
-    return {"ids": chooser.integers(0, 100, (batch, tokens)), "mask": mask}, stance
+    inputs = {"ids": chooser.integers(0, 100, (batch, tokens)), "mask": mask}
+    if len(encoder.get_inputs()) > len(inputs):
+        inputs["rows"] = chooser.integers(0, 9, (batch, tokens))
+    return inputs, stance
 
 
 SHAPES = [(1, 2, 1, 1), (1, 24, 5, 7), (2, 24, 5, 7), (3, 64, 9, 40), (5, 17, 2, 1), (2, 127, 30, 300)]
 
 
-@pytest.mark.parametrize("kind", ["tiny_onnx_model", "bert"])
+@pytest.mark.parametrize("kind", ["tiny_onnx_model", "tiny_word_model", "bert"])
 def test_graphs_and_pytorch_agree(request: pytest.FixtureRequest, kind: str) -> None:
     directory = request.getfixturevalue(kind)
     model = JointModel.load(open_model(directory))
     encoder, stances = session(directory, ENCODER_GRAPH), session(directory, STANCE_GRAPH)
     for shape in SHAPES:
-        inputs, given = random_inputs(*shape)
+        inputs, given = random_inputs(encoder, *shape)
         found = encoder.run(["hidden", "tags"], inputs)
         with torch.no_grad():
-            hidden, tags = model.encode(*(torch.from_numpy(inputs[name]) for name in ("ids", "mask")))
+            hidden, tags = model.encode(*map(torch.from_numpy, inputs.values()))
             expected = model.stances(
                 hidden, torch.from_numpy(inputs["mask"]), *(torch.from_numpy(array) for array in given.values())
             )
@@ -85,14 +88,14 @@ def test_graphs_and_pytorch_agree(request: pytest.FixtureRequest, kind: str) -> 
             assert_allclose(mine, theirs.numpy(), atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["tiny_onnx_model", "bert"])
+@pytest.mark.parametrize("kind", ["tiny_onnx_model", "tiny_word_model", "bert"])
 def test_8_bits_are_near_and_no_batch_changes_them(request: pytest.FixtureRequest, kind: str) -> None:
     directory = request.getfixturevalue(kind)
     exact, rounded = (
         [session(directory, path.name) for path in graph_paths(directory, precision)] for precision in PRECISIONS
     )
     for shape in SHAPES:
-        inputs, given = random_inputs(*shape)
+        inputs, given = random_inputs(exact[0], *shape)
         real = inputs["mask"] > 0
         hidden, tags = exact[0].run(["hidden", "tags"], inputs)
         found = rounded[0].run(["hidden", "tags"], inputs)
@@ -135,7 +138,7 @@ def test_graphs_are_small_and_hold_no_weights(request: pytest.FixtureRequest, ki
 def test_a_graph_follows_its_weights_file(tiny_onnx_model: Path, tmp_path: Path) -> None:
     """Other weights beside the same graph give other outputs: they are stored once, there."""
     directory = Path(shutil.copytree(tiny_onnx_model, tmp_path / "model"))
-    inputs, _ = random_inputs(1, 8, 1, 1)
+    inputs, _ = random_inputs(session(directory, ENCODER_GRAPH), 1, 8, 1, 1)
     before = session(directory, ENCODER_GRAPH).run(["tags"], inputs)[0]
     content = bytearray((directory / WEIGHTS).read_bytes())
     content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)

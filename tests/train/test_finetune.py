@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
@@ -25,6 +26,7 @@ from mawaqif.train.config import Section
 from mawaqif.train.finetune import Progress, build_optimizer, finetune, fit, schedule, setup
 from mawaqif.train.scores import dev_scores
 from mawaqif.train.settings import FinetuneConfig
+from mawaqif.train.words import save_words
 
 KillAt = Callable[[str, Section, int], None]
 RunInTwo = Callable[[str, Section], None]
@@ -171,6 +173,35 @@ def test_adapters_train_little_and_are_merged_when_saved(configure: Configure) -
     list(finetune(config))
     saved = JointModel.load(open_model(config.output))
     assert not any("lora" in name for name in saved.state_dict())
+
+
+def test_vectors_of_words_stay_and_their_matrix_learns(configure: Configure, tmp_path: Path) -> None:
+    vectors = np.random.default_rng(0).normal(size=(3, 8)).astype(np.float32)
+    save_words(tmp_path / "words", ["الحزب", "المجلس", "القرار"], vectors)
+    config = configure(model={"words": tmp_path / "words"}, training={"epochs": 1})
+    list(finetune(config))
+    saved = open_model(config.output)
+    assert saved.words == ("الحزب", "المجلس", "القرار")
+    words = JointModel.load(saved).words
+    assert words
+    assert np.abs(words.vectors.weight[1:].detach().numpy() - vectors).max() < 0.02  # but for 8 bits
+    assert not words.vectors.weight[0].any()
+    assert words.into.weight.any()
+
+
+def test_words_that_change_nothing_at_first(configure: Configure, tmp_path: Path, news: Path) -> None:
+    save_words(tmp_path / "words", ["الحزب"], np.ones((1, 8), np.float32))
+    plain, added = setup(configure()), setup(configure(model={"words": tmp_path / "words"}))
+    scores = [dev_scores(run.model, run.tokenizer, run.dev, run.labels, torch.device("cpu")) for run in (plain, added)]
+    assert scores[0] == scores[1]
+
+
+def test_words_that_cannot_be_read(configure: Configure, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"model\.words: .*mawaqif words"):
+        setup(configure(model={"words": tmp_path}))
+    save_words(tmp_path, ["الحزب"], np.ones((2, 8), np.float32))
+    with pytest.raises(ConfigError, match="1 words, vectors of shape"):
+        setup(configure(model={"words": tmp_path}))
 
 
 def test_less_memory_gives_the_same_losses(configure: Configure) -> None:

@@ -1,0 +1,81 @@
+"""Which word of a list each sub-word of a text belongs to: what the vectors of whole words are looked up by.
+
+A word is a sub-word and those that continue it, so it is known from the ids alone, as the tokenizer normalised it.
+Final ى and ة are folded to ي and ه, and a word that is not in the list is looked for without its proclitics, and with
+or without its article.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+CONTINUES = "##"  # begins a sub-word that continues a word
+_FOLDED = str.maketrans("ىة", "يه")
+_LEAST = 3  # letters of a word that is looked for without its clitics
+_MOST_KEPT = 100_000  # words whose rows are remembered
+
+
+def fold_word(word: str) -> str:
+    """A normalised word as it stands in the list.
+
+    >>> fold_word("مستشفى") == fold_word("مستشفي"), fold_word("غزة") == fold_word("غزه")
+    (True, True)
+    """
+    return word.translate(_FOLDED)
+
+
+class WordTable:
+    """The rows of a list of folded words, most frequent first; row 0 stands for all other words."""
+
+    def __init__(self, words: Sequence[str], tokenizer: Tokenizer) -> None:
+        self.words = tuple(words)
+        self._row_of = {word: row for row, word in enumerate(self.words, start=1)}
+        pieces = [tokenizer.id_to_token(number) or "" for number in range(tokenizer.get_vocab_size())]
+        self._continues = np.array([piece.startswith(CONTINUES) for piece in pieces], dtype=np.bool_)
+        self._texts = [fold_word(piece.removeprefix(CONTINUES)) for piece in pieces]
+        self._seen: dict[bytes, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def rows(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The row of the word that each sub-word belongs to. ids and result [batch, tokens]."""
+        begins = ~self._continues[ids]
+        begins[:, 0] = True
+        flat = np.ascontiguousarray(ids).reshape(-1)
+        starts = np.flatnonzero(begins)
+        lengths = np.diff(starts, append=flat.size)
+        if len(self._seen) > _MOST_KEPT:
+            self._seen.clear()
+        found = [self._row(flat[a : a + n]) for a, n in zip(starts.tolist(), lengths.tolist(), strict=True)]
+        return np.repeat(np.array(found, dtype=np.int64), lengths).reshape(ids.shape)
+
+    def _row(self, pieces: NDArray[np.int64]) -> int:
+        key = pieces.tobytes()
+        row = self._seen.get(key)
+        if row is None:
+            word = "".join(self._texts[piece] for piece in pieces)
+            rows = (self._row_of.get(reading, 0) for reading in _readings(word))
+            row = self._seen[key] = next((row for row in rows if row), 0)
+        return row
+
+
+def _readings(word: str) -> Iterator[str]:
+    """A word, then the words that it may be with clitics before it."""
+    yield word
+    stems = [word]
+    if word[:1] in ("و", "ف"):
+        stems.append(word[1:])
+    for stem in tuple(stems):
+        if stem.startswith("لل"):
+            stems.append("ال" + stem[2:])
+        if stem[:1] in ("ب", "ل", "ك"):
+            stems.append(stem[1:])
+    for stem in stems:
+        if len(stem) >= _LEAST:
+            yield stem
+            yield stem[2:] if stem.startswith("ال") and len(stem) >= _LEAST + 2 else "ال" + stem

@@ -33,7 +33,7 @@ CONFIG, WEIGHTS, TOKENIZER, LABELS, CARD = (
     "labels.json",
     "README.md",
 )
-WORDS = "words.txt"
+WORDS, WORD_VECTORS = "words.txt", "words.vectors.weight"
 SCALE = ".scale"  # ends the name of the scales [rows, 1] of a tensor that is stored as 8-bit integers
 ENCODER_GRAPH, STANCE_GRAPH = "encoder.onnx", "stances.onnx"
 Precision = Literal["fp32", "int8", "bf16"]
@@ -114,10 +114,16 @@ def _read_words(directory: Path, settings: dict[str, Any]) -> tuple[str, ...]:
     """The words with vectors, where the model has such."""
     if not settings.get("word_width"):
         return ()
+    path = directory / WORDS
     try:
-        return tuple((directory / WORDS).read_text(encoding="utf-8").splitlines())
+        words = tuple(path.read_text(encoding="utf-8").splitlines())
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{directory / WORDS}: cannot be read ({error}); copy the model again") from error
+        raise ModelError(f"{path}: cannot be read ({error}); copy the model again") from error
+    header, _ = weight_index(directory / WEIGHTS)
+    wanted = header.get(WORD_VECTORS, {"shape": [1]})["shape"][0] - 1
+    if len(words) != wanted:
+        raise ModelError(f"{path}: {len(words):,} words, but {WEIGHTS} has vectors of {wanted:,}; copy the model again")
+    return words
 
 
 def digests(directory: Path) -> dict[str, str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -178,6 +179,7 @@ def test_an_error_is_one_line_and_status_2(tmp_path: Path, text_file: Path, fail
         (["train", "c.yaml"], "torch", "train"),
         (["train", "c.yaml"], "onnxscript", "train"),
         (["pretrain", "c.yaml"], "transformers", "train"),
+        (["words", "c.yaml", "-o", "words"], "sklearn", "train"),
         (["export", "model"], "onnx", "train"),
         (["evaluate", "model", "gold.jsonl"], "seqeval", "eval"),
         (["evaluate", "model", "gold.jsonl"], "scipy", "eval"),
@@ -201,8 +203,21 @@ def test_a_model_without_graphs_names_the_extra(
 def test_version_and_help() -> None:
     assert run("--version") == (0, f"mawaqif {mawaqif.__version__}\n", "")
     assert "tag" in run("--help")[1]
-    for command in ("tag", "train", "pretrain", "evaluate", "calibrate", "export"):
+    for command in ("tag", "train", "pretrain", "words", "evaluate", "calibrate", "export"):
         assert run(command, "--help")[0] == 0
+
+
+# -------------------------------------------------------------------------------------------------------------- words
+
+
+def test_vectors_of_words_are_made_from_text(tmp_path: Path, tiny_model: Path) -> None:
+    (tmp_path / "text.txt").write_text("وصل الوفد إلى الميناء.\n\nغادر الوفد الميناء.\n", encoding="utf-8")
+    config = tmp_path / "pretrain.yaml"
+    config.write_text(f"output: {tmp_path}\nsources: [{{path: {tmp_path}/text.txt}}]\nmax_tokens: 1\nencoder: {{}}\n")
+    made = ["words", config, "-o", tmp_path / "words", "-m", tiny_model, "--size", "2", "--width", "4"]
+    assert run(*made) == (0, f"{tmp_path}/words: 2 words\n", "")
+    assert set((tmp_path / "words" / "words.txt").read_text(encoding="utf-8").split()) == {"الوفد", "الميناء"}
+    assert np.load(tmp_path / "words" / "vectors.npy").shape == (2, 4)
 
 
 # ----------------------------------------------------------------------------------------------------------- evaluate

@@ -106,6 +106,17 @@ def test_a_configuration_that_points_to_code(model: Path) -> None:
     assert f"{model / CONFIG}: asks to run code from the directory (auto_map)" in refused(model)
 
 
+def test_words_are_as_many_as_their_vectors(tiny_word_model: Path, tmp_path: Path) -> None:
+    model = Path(shutil.copytree(tiny_word_model, tmp_path / "words"))
+    assert len(open_model(model).words) == 8
+    (model / "words.txt").write_text("الحزب\n", encoding="utf-8")
+    with pytest.raises(ModelError, match=r"words\.txt: 1 words, but model\.safetensors has vectors of 8"):
+        open_model(model)
+    (model / "words.txt").unlink()
+    with pytest.raises(ModelError, match=r"words\.txt: cannot be read"):
+        open_model(model)
+
+
 def test_labels_of_another_form(model: Path) -> None:
     (model / LABELS).write_text("{}")
     assert f"{model / LABELS}: types: is missing" in refused(model)

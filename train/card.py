@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from mawaqif import __version__
-from mawaqif.saved import CARD, WEIGHTS, open_model, scales, weight_index
+from mawaqif.saved import CARD, WEIGHTS, WORD_VECTORS, open_model, scales, weight_index
 from mawaqif.train.settings import FinetuneConfig
 
 _TEMPLATE = """\
@@ -42,7 +42,7 @@ Entity types: {types}. Stances: {stances}. Voices: {voices}.
 {parameters:.1f} million parameters, of which encoder {encoder_parameters:.1f} million ({encoder}). Windows of at most
 {max_tokens} sub-words; longer articles are read in overlapping windows of whole sentences. Weights are stored as 16-bit
 floats, the embeddings of sub-words as 8-bit integers. Stances are reported from the probability `min_score` in
-config.json on, a threshold chosen on dev.
+config.json on, a threshold chosen on dev.{words}
 
 ## Data
 
@@ -70,6 +70,11 @@ A stance is what the article reports, not a fact about the world, and the model 
 reading many articles and finding the sentence to check, not for decisions about people. It was trained on Modern
 Standard Arabic news; on dialect, social media, poetry or old texts expect much less.
 """
+
+_WORDS = """
+
+To the embeddings of a word's pieces the vector of the whole word is added, where it is one of {number:,}; these vectors
+({size:.1f} million parameters, 8-bit integers) were counted in unlabelled text (`mawaqif words`)."""
 
 
 def write_card(directory: Path, config: FinetuneConfig) -> Path:
@@ -100,6 +105,7 @@ def write_card(directory: Path, config: FinetuneConfig) -> Path:
         encoder_parameters=sum(size for name, size in sizes.items() if name.startswith("encoder.")),
         encoder=config.model.encoder,
         max_tokens=config.model.max_tokens,
+        words=_WORDS.format(number=len(saved.words), size=sizes[WORD_VECTORS]) if saved.words else "",
         data="\n".join(data),
         recipe=yaml.safe_dump(
             json.loads(config.model_dump_json(exclude={"card_notes"})), allow_unicode=True, sort_keys=False

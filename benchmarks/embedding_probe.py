@@ -3,8 +3,9 @@
     python benchmarks/embedding_probe.py runs/encoder --ner ../shared/data/ner [--seeds 3] [--width 384]
 
 The folder is of `mawaqif pretrain` (tokenizer.json, tokens.npy). Each row counts neighbours in its way and factorises
-the counts (`mawaqif.train.embeddings`); the network reads a word's first piece and two pieces to either side. Strict
-micro-F1 on the contiguous last tenth of the train file and on the mended test file: mean of the seeds, and spread.
+the counts (`mawaqif.train.embeddings`); the network reads a word's first piece and two pieces to either side, or in the
+last rows the word and two words to either side (`mawaqif.train.words`). Strict micro-F1 on the contiguous last tenth of
+the train file and on the mended test file: mean of the seeds, and spread.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from mawaqif.train.embeddings import cooccurrence_embeddings, factorise, neighbours, positive_pmi
+from mawaqif.train.words import word_vectors
+from mawaqif.words import WordTable
 
 REACH, HIDDEN, EPOCHS, BATCH, RATE = 2, 256, 5, 256, 1e-3
 
@@ -54,6 +57,20 @@ def prepare(sentences: Sentences, tokenizer: Tokenizer, pad: int) -> Words:
             first[word] = len(ids) + REACH + place
         ids += [pad] * REACH + encoding.ids + [pad] * REACH
         firsts += first
+    return Words(torch.tensor(ids), torch.tensor(firsts), [tags for _, tags in sentences])
+
+
+def prepare_words(sentences: Sentences, tokenizer: Tokenizer, table: WordTable) -> Words:
+    """The same with rows of the table in place of pieces; the row behind its last is padding."""
+    ids: list[int] = []
+    firsts: list[int] = []
+    for words, _ in sentences:
+        encoding = tokenizer.encode(words, is_pretokenized=True, add_special_tokens=False)
+        rows = table.rows(np.array([encoding.ids], dtype=np.int64))[0].tolist() if encoding.ids else []
+        of_word = dict(zip(reversed(encoding.word_ids), reversed(rows), strict=True))
+        firsts += [len(ids) + REACH + place if place in of_word else -1 for place in range(len(words))]
+        pad = [len(table) + 1] * REACH
+        ids += pad + [of_word.get(place, 0) for place in range(len(words))] + pad
     return Words(torch.tensor(ids), torch.tensor(firsts), [tags for _, tags in sentences])
 
 
@@ -109,7 +126,8 @@ def main() -> None:
     pad = tokenizer.token_to_id("[PAD]")
     train, test = (read(options.ner / "anercorp" / f"{name}.jsonl") for name in ("train", "test_fixed"))
     cut = len(train) * 9 // 10
-    parts = [prepare(part, tokenizer, pad) for part in (train[:cut], train[cut:], test)]
+    sentences = train[:cut], train[cut:], test
+    pieces = [prepare(part, tokenizer, pad) for part in sentences]
 
     def apart(reach: int) -> NDArray[np.float32]:
         return cooccurrence_embeddings(tokens, vocabulary, options.width, 0, reach)
@@ -118,20 +136,31 @@ def main() -> None:
         counts = [neighbours(tokens, vocabulary, d) * ((reach + 1 - d) / reach) for d in range(1, reach + 1)]
         return factorise(positive_pmi(sum(count + count.T for count in counts)), options.width, 0)
 
+    def of_words(size: int, width: int) -> tuple[NDArray[np.float32], list[Words], int]:
+        words, vectors = word_vectors(tokens, tokenizer, size, width)
+        table = WordTable(words, tokenizer)
+        rows = np.concatenate([np.zeros((1, width)), vectors, np.zeros((1, width))]).astype(np.float32)
+        return rows, [prepare_words(part, tokenizer, table) for part in sentences], len(words) + 1
+
     chooser = np.random.default_rng(0)
-    ways: dict[str, Callable[[], NDArray[np.float32]]] = {
-        "random": lambda: chooser.normal(size=(vocabulary, options.width)).astype(np.float32),
-        "5 to either side, the nearest most": lambda: together(5),
-        "2 to either side, the nearest most": lambda: together(2),
-        "the next to either side, apart": lambda: apart(1),
-        "the next two to either side, each apart": lambda: apart(2),
+    ways: dict[str, Callable[[], tuple[NDArray[np.float32], list[Words], int]]] = {
+        name: lambda make=make: (make(), pieces, pad)
+        for name, make in {
+            "random": lambda: chooser.normal(size=(vocabulary, options.width)).astype(np.float32),
+            "5 to either side, the nearest most": lambda: together(5),
+            "2 to either side, the nearest most": lambda: together(2),
+            "the next to either side, apart": lambda: apart(1),
+            "the next two to either side, each apart": lambda: apart(2),
+        }.items()
     }
+    for size, width in (20_000, 128), (64_000, 64), (64_000, 128), (128_000, 128):
+        ways[f"words: {size:,}, width {width}"] = lambda size=size, width=width: of_words(size, width)
     print("| neighbours | seconds | dev | test_fixed |\n|---|---|---|---|")
     for name, make in ways.items():
         started = time.monotonic()
-        embeddings = make()
+        embeddings, parts, end = make()
         seconds = time.monotonic() - started
-        runs = list(zip(*(score(embeddings, parts, pad, seed) for seed in range(options.seeds)), strict=True))
+        runs = list(zip(*(score(embeddings, parts, end, seed) for seed in range(options.seeds)), strict=True))
         told = [f"{statistics.mean(run):.1f} ± {statistics.stdev(run) if len(run) > 1 else 0:.1f}" for run in runs]
         print(f"| {name} | {seconds:.0f} | {' | '.join(told)} |", flush=True)
 

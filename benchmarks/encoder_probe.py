@@ -1,10 +1,11 @@
 """How good is an encoder? Fine-tunes it on ANERcorp with a linear head and prints strict micro-F1 (seqeval, IOB2).
 
-    python benchmarks/encoder_probe.py ENCODER --ner ../shared/data/ner [--random] [--seeds 3] [--epochs 8]
+    python benchmarks/encoder_probe.py ENCODER --ner ../shared/data/ner [--random] [--words DIR] [--seeds 3]
 
 ANERcorp's train file gives train and dev (its contiguous last tenth, which chooses the epoch). Scored on the official
 test file, whose first words of sentences are damaged (published figures use it), and on the mended one; then the same
-on AQMAR's own train, dev and test. `--random` keeps the architecture and throws the pre-trained weights away.
+on AQMAR's own train, dev and test. `--random` keeps the architecture and throws the pre-trained weights away;
+`--words` adds vectors of whole words (`mawaqif words`) to the embeddings of their pieces.
 Published on the official test: AraBERT v0.2-base 83.7 (Antoun et al.), 81.3 in an independent run.
 """
 
@@ -21,8 +22,11 @@ from seqeval.scheme import IOB2
 from torch import Tensor, nn
 
 from mawaqif.encoding import pad_windows, special_ids
+from mawaqif.model import WordVectors
 from mawaqif.train.batching import by_length
 from mawaqif.train.encoders import load_encoder
+from mawaqif.train.words import load_words
+from mawaqif.words import WordTable
 
 Sentences = list[tuple[list[str], list[str]]]
 BATCH = 32
@@ -36,7 +40,7 @@ def read(path: Path) -> Sentences:
 class Probe:
     """An encoder with a linear tag head, and the sub-word bookkeeping of one tag set."""
 
-    def __init__(self, encoder: str, tags: list[str], random: bool, seed: int) -> None:
+    def __init__(self, encoder: str, tags: list[str], random: bool, seed: int, words: Path | None = None) -> None:
         torch.manual_seed(seed)
         self.encoder, self.tokenizer = load_encoder(encoder)
         if random:
@@ -44,6 +48,14 @@ class Probe:
         self.tags = tags
         self.head = nn.Linear(self.encoder.config.hidden_size, len(tags))
         self.ids = special_ids(self.tokenizer)
+        self.words = None
+        if words:
+            known, vectors = load_words(words)
+            self.words = WordVectors(
+                WordTable(known, self.tokenizer), vectors.shape[1], self.encoder.config.hidden_size
+            )
+            self.words.vectors.weight[1:] = torch.from_numpy(vectors)
+        self.modules = [self.encoder, self.head, *([self.words] if self.words else [])]
 
     def batch(self, sentences: Sentences) -> tuple[Tensor, Tensor, list[np.ndarray]]:
         """Input ids, mask [sentences, tokens], and for each sentence the position of each word's first token."""
@@ -61,11 +73,14 @@ class Probe:
 
     def logits(self, inputs: Tensor, mask: Tensor) -> Tensor:
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            states = self.encoder(input_ids=inputs, attention_mask=mask).last_hidden_state
+            pieces = self.encoder.get_input_embeddings()(inputs)
+            if self.words:
+                pieces = pieces + self.words(self.words.rows(inputs))
+            states = self.encoder(inputs_embeds=pieces, attention_mask=mask).last_hidden_state
             return self.head(states).float()
 
     def fit(self, train: Sentences, dev: Sentences, epochs: int, rate: float, seed: int) -> None:
-        parameters = [p for p in (*self.encoder.parameters(), *self.head.parameters()) if p.requires_grad]
+        parameters = [p for module in self.modules for p in module.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.01, fused=True)
         steps = epochs * -(-len(train) // BATCH)
         warm = max(1, steps // 10)
@@ -92,8 +107,8 @@ class Probe:
             score = self.score(dev)
             if score > best:
                 best = score
-                kept = [[p.detach().clone() for p in module.parameters()] for module in (self.encoder, self.head)]
-        for module, values in zip((self.encoder, self.head), kept or [], strict=True):
+                kept = [[p.detach().clone() for p in module.parameters()] for module in self.modules]
+        for module, values in zip(self.modules, kept or [], strict=True):
             for parameter, value in zip(module.parameters(), values, strict=True):
                 parameter.data.copy_(value)
 
@@ -124,7 +139,7 @@ def probe(
     tags = sorted({tag for _, tags in train for tag in tags})
     scores: dict[str, list[float]] = {name: [] for name in tests}
     for seed in range(options.seeds):
-        model = Probe(encoder, tags, options.random, seed)
+        model = Probe(encoder, tags, options.random, seed, options.words)
         model.encoder.get_input_embeddings().requires_grad_(not options.frozen_embeddings)
         model.fit(train, dev, options.epochs, options.rate, seed)
         for name, sentences in tests.items():
@@ -140,6 +155,7 @@ def main() -> None:
     parser.add_argument("encoder", help="encoder directory, 'embedded', or hub id")
     parser.add_argument("--ner", type=Path, required=True, help="folder with anercorp/ and aqmar/")
     parser.add_argument("--random", action="store_true", help="random weights, same architecture")
+    parser.add_argument("--words", type=Path, help="folder that `mawaqif words` made")
     parser.add_argument("--frozen-embeddings", action="store_true", help="the embeddings of pieces do not learn")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=8)

@@ -176,8 +176,7 @@ class WordVectors(nn.Module):
         super().__init__()
         self.table = table
         self.vectors = nn.Embedding(len(table) + 1, width)
-        self.vectors.weight.requires_grad_(False)
-        self.vectors.weight.zero_()
+        self.vectors.weight.requires_grad_(False).zero_()
         self.into = nn.Linear(width, hidden, bias=False)
         nn.init.zeros_(self.into.weight)
 

@@ -4,8 +4,10 @@
    and its building) or one is so rare that it is a slip; «الرياض» the city and the newspaper are two. The type most
    articles gave counts. Entities that exist only for stances (ISSUE, ACTOR) merge on equal forms of one type and in no
    other way.
-2. Forms of one alias group are one entity, and so are the forms of a people's name (الشعب اليمني, اليمنيون), and of a
-   person's name with and without an ا in a long word (ترامب, ترمب).
+2. Forms of one alias group are one entity, and so are the forms of a people's name (الشعب اليمني, اليمنيون), of a
+   person's name with and without an ا in a long word (ترامب, ترمب), and of a body that every state has with the state's
+   name (الحكومة السورية, حكومة سوريا). Such a body alone is the state's of which an article's names speak, and else
+   nobody's.
 3. A short form joins a longer one of the same type (persons, bodies, facilities, events, laws) if only one can be
    meant: only one long entity is compatible, or nine in ten articles that called a compatible one by the short form
    called this one, and two at least. A form that tells little (a first name, a body's name without what tells it from
@@ -252,7 +254,7 @@ def _entity(root: _Group, forms: list[Form], all_forms: Sequence[Form], aliases:
         name = min(telling, key=lambda x: (-spellings[x], x != full, -len(x), x), default=full)
     others = sorted((other for other in spellings if other != name), key=lambda other: (-spellings[other], other))
     keys = {alias for alias, first in aliases.groups.items() if first == root.first} if root.first else set()
-    keys |= {form.key for form in forms} | {form_key(full)}
+    keys |= {form.key for form in forms} | {form_key(spelling) for spelling in spellings} | {form_key(full)}
     called = frozenset(short for form in forms for short in form.called)
     types = _sum(Counter({form.label: form.articles}) for form in forms)
     return GraphEntity(name, full, _most(types), tuple(others[:_MOST_NAMES]), frozenset(keys), called - keys)

@@ -21,6 +21,41 @@ from mawaqif.labels import LabelSet
 from mawaqif.tables import read_table
 from mawaqif.text import strip_proclitics
 
+# Bodies that every state has, as normalised: alone, their name says nothing of which.
+_BODIES = frozenset(
+    [
+        "حكومه",
+        "جيش",
+        "برلمان",
+        "رياسه",
+        "سلطات",
+        "شرطه",
+        "قضاء",
+        "معارضه",
+        "خارجيه",
+        "داخليه",
+        "وزاره خارجيه",
+        "وزاره داخليه",
+        "وزاره دفاع",
+        "وزاره عدل",
+        "وزاره ماليه",
+        "وزاره صحه",
+        "مجلس وزراء",
+        "مجلس نواب",
+        "مجلس شيوخ",
+        "مجلس شوري",
+        "مجلس شعب",
+        "مجلس امه",
+        "قوات مسلحه",
+        "بنك مركزي",
+        "محكمه عليا",
+        "محكمه دستوريه",
+        "نيابه عامه",
+    ]
+)
+# Of the mentions of names that speak of a state: if so many speak of one, the bodies without a name are this state's.
+_STATE, _LEAST = 0.8, 2
+
 __all__ = ["Aliases", "Form", "Names", "form_key", "person_key", "read_aliases"]
 
 
@@ -114,14 +149,18 @@ class Names:
         for mention in article.mentions:
             surfaces[mention.entity].add(article.surface(mention))
         found = {AUTHOR: 0}
+        about = _main_state(article)
         for entity in article.entities:
             state = _state(article, entity) if entity.id in in_stances else None
-            number = self._number(entity, state or form_key(entity.name))
+            body = _body_of_state(form_key(entity.name), about) if entity.type == "ORG" else None
+            number = self._number(entity, state or (body.key if body else form_key(entity.name)))
             found[entity.id] = number
             form = self.forms[number]
             form.articles += 1
             if state is not None:
                 form.spellings.setdefault(_written_states().get(state, state), 0)
+            elif body and body.state:
+                form.spellings[f"{entity.name} ({_written_states().get(body.state, body.state)})"] += 1
             else:
                 form.spellings[entity.name] += 1
                 if entity.type in BY_INCLUSION:
@@ -154,6 +193,58 @@ class Names:
 def _written_states() -> dict[str, str]:
     """The names of the states that have a capital in the table, by their forms."""
     return {name_key(state): state for state in read_table("capitals")["capitals"].values()}
+
+
+class _Body(NamedTuple):
+    """A body of a state: the form it has in the graph, and the form of the state where its name does not tell it."""
+
+    key: str
+    state: str | None
+
+
+def _body_of_state(key: str, about: str | None) -> _Body | None:
+    """«حكومه سوريه», «حكومه سوريا», and «حكومه» in an article about Syria have one form; None for other names."""
+    body, _, last = key.rpartition(" ")
+    if body in _BODIES and (adjective := _adjective(last)) in _adjectives():
+        return _Body(f"{body} {_adjectives()[adjective]}", None)
+    return _Body(f"{key} {about}", about) if key in _BODIES and about else None
+
+
+def _adjective(word: str) -> str:
+    """«سوريه», «سوري», «سوريا» → «سوري»."""
+    stem = word.removesuffix("ه").removesuffix("ا")
+    return stem if stem.endswith("ي") else stem + "ي"
+
+
+@cache
+def _adjectives() -> dict[str, str]:
+    """What a state's body is called by → the form of the state."""
+    return {_adjective(name): state for name, state in _states().items() if " " not in name}
+
+
+@cache
+def _states() -> dict[str, str]:
+    """The forms of the states that have a capital in the table, under all their names."""
+    first = {aliases().get(state, state) for state in _written_states()}
+    return {state: state for state in first} | {name: state for name, state in aliases().items() if state in first}
+
+
+def _main_state(article: Article) -> str | None:
+    """The form of the state that nearly all of an article's names speak of that speak of one."""
+    mentioned: Counter[str] = Counter()
+    for entity in article.entities:
+        if entity.type not in PERSONS and (state := _state_in(form_key(entity.name))):
+            mentioned[state] += len(article.mentions_of(entity.id))
+    if not mentioned:
+        return None
+    state, count = mentioned.most_common(1)[0]
+    return state if count >= max(_LEAST, _STATE * mentioned.total()) else None
+
+
+def _state_in(key: str) -> str | None:
+    """The form of the state that a name is, has for its capital, or ends with."""
+    last = key.rpartition(" ")[2]
+    return _states().get(key) or capitals()[0].get(key) or _adjectives().get(_adjective(last))
 
 
 def _state(article: Article, entity: Entity) -> str | None:

@@ -13,7 +13,7 @@ from mawaqif.article import Article
 from mawaqif.errors import ConfigError
 from mawaqif.inference.graph.build import Graph, build
 from mawaqif.inference.graph.merging import GraphEntity, merge
-from mawaqif.inference.graph.names import Aliases, Names, read_aliases
+from mawaqif.inference.graph.names import Aliases, Names, form_key, read_aliases
 from mawaqif.labels import LabelSet
 
 from .conftest import Read, Tell
@@ -45,6 +45,32 @@ def one(tell: Tell, labels: LabelSet, aliases: Aliases) -> Any:
         return found[first] == found[second]
 
     return check
+
+
+def test_a_body_of_every_state_is_that_of_the_state_the_article_is_about(
+    tell: Tell, labels: LabelSet, aliases: Aliases
+) -> None:
+    told = [
+        tell("a0", [], others=["ORG الحكومة السورية", "GPE روسيا"]),
+        tell("a1", [], others=["ORG حكومة سوريا"]),
+        tell("a2", [], others=["ORG الحكومة", "GPE سورية", "GPE دمشق", "GPE واحة الريم"]),
+        tell("a3", [], others=["ORG الحكومة", "GPE أمريكا", "NORP الجيش الأميركي"]),
+        tell("a4", [], others=["ORG الحكومة", "GPE سوريا", "GPE دمشق", "GPE روسيا"]),
+        tell("a5", [], others=["ORG حكومة الوفاق", "GPE سوريا", "GPE دمشق"]),
+        tell("a6", [], others=["ORG الحكومة", "GPE الأردن"]),
+    ]
+    found = merged(told, labels, aliases)
+    syrian = found["الحكومة السورية"]
+    assert found["حكومة سوريا"] == found["الحكومة (سوريا)"] == syrian
+    assert found["الحكومة (الولايات المتحدة)"] not in (syrian, found["الحكومة"])
+    assert found["الحكومة"] not in (syrian, found["حكومة الوفاق"])
+    assert "الحكومة (الأردن)" not in found  # named once only
+
+
+def test_a_body_is_asked_for_by_any_of_its_names(tell: Tell, labels: LabelSet, aliases: Aliases) -> None:
+    told = [tell("a0", [], others=["ORG الحكومة السورية"]), tell("a1", [], others=["ORG حكومة سوريا"])]
+    keys = merged(told, labels, aliases)["حكومة سوريا"].keys
+    assert {form_key("الحكومة السورية"), form_key("حكومة سوريا")} <= keys
 
 
 @pytest.mark.parametrize(

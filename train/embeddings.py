@@ -36,7 +36,7 @@ def cooccurrence_embeddings(
     return factorise(hstack(places).tocsr(), width, seed)
 
 
-def neighbours(tokens: Tokens, vocabulary: int, distance: int) -> Any:
+def neighbours(tokens: NDArray[np.integer[Any]], vocabulary: int, distance: int) -> Any:
     """How often piece b stands `distance` behind piece a. Sparse, shape [vocabulary (a), vocabulary (b)]."""
     from scipy.sparse import csr_matrix
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from mawaqif.errors import ConfigError
+from mawaqif.errors import ConfigError, InputError
 from mawaqif.saved import WORDS
 from mawaqif.train.corpus import Tokens
 from mawaqif.train.embeddings import factorise, neighbours, positive_pmi
@@ -35,12 +35,21 @@ _BEFORE_ARTICLE = re.compile("(?:[وف]?[بك]ال|[وف]ال|[وف]?لل)(?=..)
 def word_vectors(
     tokens: Tokens, tokenizer: Tokenizer, size: int, width: int, seed: int = 0
 ) -> tuple[list[str], NDArray[np.float32]]:
-    """The `size` most frequent words of packed text, folded, and their vectors [words, width], all of one length."""
+    """The `size` most frequent words of packed text, folded, and their vectors [words, width], all of one length.
+
+    Raises InputError for text without words, ConfigError for a tokenizer that does not mark which pieces continue one.
+    """
     from scipy.sparse import hstack
 
-    kinds, texts = _words(tokens, tokenizer)
+    if not any(piece.startswith(CONTINUES) for piece in tokenizer.get_vocab()):
+        raise ConfigError(
+            f"no piece of the tokenizer begins with {CONTINUES}; vectors of words need a WordPiece tokenizer"
+        )
+    kinds, texts = _words(tokens, tokenizer) if len(tokens) else (tokens.astype(np.int32), [])
     chosen = [row for row, text in enumerate(texts) if _has_vector(text)][:size]
-    limit = max(chosen[-1] + 1 if chosen else 0, min(CONTEXTS, len(texts)))
+    if not chosen:
+        raise InputError("the sources hold no word; check their paths and shares")
+    limit = max(chosen[-1] + 1, min(CONTEXTS, len(texts)))
     kinds = np.minimum(kinds, limit)  # one number for all that are rarer
     places = []
     for distance in range(1, WINDOW + 1):

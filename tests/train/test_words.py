@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models
 
-from mawaqif.errors import ConfigError
+from mawaqif.errors import ConfigError, InputError
 from mawaqif.train.corpus import pack
 from mawaqif.train.words import load_words, save_words, word_vectors
 
@@ -73,3 +73,15 @@ def test_what_is_saved_is_read(tmp_path: Path) -> None:
 def test_what_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="make it with: mawaqif words"):
         load_words(tmp_path)
+
+
+@pytest.mark.parametrize("texts", [[], ["12 ، 7"]])
+def test_text_without_words(texts: list[str], tiny_tokenizer: Tokenizer) -> None:
+    with pytest.raises(InputError, match="no word"):
+        count(texts, tiny_tokenizer)
+
+
+def test_a_tokenizer_that_does_not_mark_what_continues() -> None:
+    plain = Tokenizer(models.WordLevel({"[UNK]": 0, "القمر": 1}, unk_token="[UNK]"))
+    with pytest.raises(ConfigError, match="WordPiece"):
+        count(["القمر"], plain)

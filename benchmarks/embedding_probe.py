@@ -1,6 +1,6 @@
 """How much do embeddings from co-occurrences know of names? A small network over them, frozen, on ANERcorp.
 
-    python benchmarks/embedding_probe.py runs/encoder --ner ../shared/data/ner [--seeds 3] [--width 384]
+    python benchmarks/embedding_probe.py runs/encoder --ner ../shared/data/ner [--seeds 3] [--only words]
 
 The folder is of `mawaqif pretrain` (tokenizer.json, tokens.npy). Each row counts neighbours in its way and factorises
 the counts (`mawaqif.train.embeddings`); the network reads a word's first piece and two pieces to either side, or in the
@@ -120,6 +120,7 @@ def main() -> None:
     parser.add_argument("--ner", type=Path, required=True, help="folder with anercorp/")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--width", type=int, default=384)
+    parser.add_argument("--only", default="", help="the rows with this in their names")
     options = parser.parse_args()
     tokenizer = Tokenizer.from_file(str(options.run / "tokenizer.json"))
     tokens, vocabulary = np.load(options.run / "tokens.npy"), tokenizer.get_vocab_size()
@@ -156,7 +157,7 @@ def main() -> None:
     for size, width in (20_000, 128), (64_000, 64), (64_000, 128), (128_000, 128):
         ways[f"words: {size:,}, width {width}"] = lambda size=size, width=width: of_words(size, width)
     print("| neighbours | seconds | dev | test_fixed |\n|---|---|---|---|")
-    for name, make in ways.items():
+    for name, make in ((name, make) for name, make in ways.items() if options.only in name):
         started = time.monotonic()
         embeddings, parts, end = make()
         seconds = time.monotonic() - started

@@ -5,7 +5,8 @@
 ANERcorp's train file gives train and dev (its contiguous last tenth, which chooses the epoch). Scored on the official
 test file, whose first words of sentences are damaged (published figures use it), and on the mended one; then the same
 on AQMAR's own train, dev and test. `--random` keeps the architecture and throws the pre-trained weights away;
-`--words` adds vectors of whole words (`mawaqif words`) to the embeddings of their pieces.
+`--words` adds vectors of whole words (`mawaqif words`) to the embeddings of their pieces, in place of those that a
+mawaqif model has.
 Published on the official test: AraBERT v0.2-base 83.7 (Antoun et al.), 81.3 in an independent run.
 """
 
@@ -22,11 +23,9 @@ from seqeval.scheme import IOB2
 from torch import Tensor, nn
 
 from mawaqif.encoding import pad_windows, special_ids
-from mawaqif.model import WordVectors
+from mawaqif.model import encoder_states
 from mawaqif.train.batching import by_length
-from mawaqif.train.encoders import load_encoder
-from mawaqif.train.words import load_words
-from mawaqif.words import WordTable
+from mawaqif.train.encoders import find_words, load_encoder
 
 Sentences = list[tuple[list[str], list[str]]]
 BATCH = 32
@@ -49,12 +48,8 @@ class Probe:
         self.head = nn.Linear(self.encoder.config.hidden_size, len(tags))
         self.ids = special_ids(self.tokenizer)
         self.words = None
-        if words:
-            known, vectors = load_words(words)
-            self.words = WordVectors(
-                WordTable(known, self.tokenizer), vectors.shape[1], self.encoder.config.hidden_size
-            )
-            self.words.vectors.weight[1:] = torch.from_numpy(vectors)
+        if words or not random:
+            self.words = find_words(encoder, words, self.tokenizer, self.encoder.config.hidden_size)
         self.modules = [self.encoder, self.head, *([self.words] if self.words else [])]
 
     def batch(self, sentences: Sentences) -> tuple[Tensor, Tensor, list[np.ndarray]]:
@@ -73,11 +68,7 @@ class Probe:
 
     def logits(self, inputs: Tensor, mask: Tensor) -> Tensor:
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            pieces = self.encoder.get_input_embeddings()(inputs)
-            if self.words:
-                pieces = pieces + self.words(self.words.rows(inputs))
-            states = self.encoder(inputs_embeds=pieces, attention_mask=mask).last_hidden_state
-            return self.head(states).float()
+            return self.head(encoder_states(self.encoder, self.words, inputs, mask)).float()
 
     def fit(self, train: Sentences, dev: Sentences, epochs: int, rate: float, seed: int) -> None:
         parameters = [p for module in self.modules for p in module.parameters() if p.requires_grad]

@@ -16,7 +16,6 @@ from mawaqif.decoding import Floats
 from mawaqif.encoding import Ints, PairArrays
 from mawaqif.errors import ModelError, require
 from mawaqif.saved import LABELS, WORDS, Precision, SavedModel
-from mawaqif.words import WordTable
 
 EngineName = Literal["auto", "onnx", "torch"]
 
@@ -82,7 +81,7 @@ class OnnxEngine:
         import onnxruntime
 
         self.precision = precision
-        self._words = WordTable(saved.words, saved.tokenizer) if saved.words else None
+        self._words = saved.word_table()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         if threads:

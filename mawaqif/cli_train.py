@@ -122,15 +122,15 @@ def words(
     _require_training()
     require("sklearn", "train")
     from mawaqif.data.documents import read_documents
-    from mawaqif.saved import EMBEDDED
     from mawaqif.train.config import load_config
     from mawaqif.train.corpus import pack
+    from mawaqif.train.encoders import model_directory
     from mawaqif.train.settings import PretrainConfig
     from mawaqif.train.tokenizer import read_tokenizer
     from mawaqif.train.words import save_words, word_vectors
 
     settings = load_config(config, PretrainConfig, overrides or [])
-    tokenizer = read_tokenizer(EMBEDDED if model == "embedded" else Path(model), "--model")
+    tokenizer = read_tokenizer(model_directory(model), "--model")
     sources = settings.sources
     documents = (text for source in sources for text in read_documents(source.path, source.share, settings.seed))
     found, vectors = word_vectors(pack(documents, tokenizer), tokenizer, size, width, settings.seed)

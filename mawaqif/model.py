@@ -35,7 +35,7 @@ from mawaqif.encoding import DISTANCE_BUCKETS
 from mawaqif.errors import ModelError
 from mawaqif.labels import LabelSet
 from mawaqif.saved import CONFIG, LABELS, PRECISIONS, SCALE, TOKENIZER, WEIGHTS, WORDS, SavedModel, graph_paths
-from mawaqif.words import WordTable
+from mawaqif.words import WordTable, write_words
 
 _PEAK = 5.0  # greatest logit of a peer, so that its exponential stays small in 16 bits
 _NEVER = -1e4  # added to the score of what must not be attended to
@@ -180,6 +180,13 @@ class WordVectors(nn.Module):
         self.into = nn.Linear(width, hidden, bias=False)
         nn.init.zeros_(self.into.weight)
 
+    @classmethod
+    def begin(cls, table: WordTable, vectors: Tensor, hidden: int) -> WordVectors:
+        """A new one for the vectors [words, width] of the table's words."""
+        words = cls(table, vectors.shape[1], hidden)
+        words.vectors.weight[1:] = vectors
+        return words
+
     def rows(self, ids: Tensor) -> Tensor:
         """The row of each piece's word. ids and result [batch, tokens]."""
         return torch.from_numpy(self.table.rows(ids.cpu().numpy())).to(ids.device)
@@ -190,12 +197,28 @@ class WordVectors(nn.Module):
         return added
 
 
+def encoder_states(
+    encoder: PreTrainedModel, words: WordVectors | None, ids: Tensor, mask: Tensor, rows: Tensor | None = None
+) -> Tensor:
+    """What an encoder makes of pieces and, where there are vectors of words, of these. [batch, tokens, hidden].
+
+    ids, mask [batch, tokens]; rows [batch, tokens], as `WordTable.rows` finds them from the ids, None to find them.
+    """
+    read = {"input_ids": ids}
+    if words:
+        pieces = encoder.get_input_embeddings()(ids)
+        added = words(words.rows(ids) if rows is None else rows)
+        read = {"inputs_embeds": pieces + added.to(pieces.dtype)}
+    states: Tensor = encoder(**read, attention_mask=mask).last_hidden_state
+    return states
+
+
 class JointModel(nn.Module):
     """Encoder, mention head and stance head.
 
-    `words` have vectors of their own (`mawaqif.words`), of the width that the setting `word_width` tells. `schemes`
-    names additional mention tag sets (their numbers of tags) with a linear head each: public NER sets with other labels
-    train the same encoder through them. They are not saved.
+    `words` are the vectors of whole words that the encoder reads beside its pieces, if any. `schemes` names additional
+    mention tag sets (their numbers of tags) with a linear head each: public NER sets with other labels train the same
+    encoder through them. They are not saved.
     """
 
     def __init__(
@@ -204,7 +227,7 @@ class JointModel(nn.Module):
         labels: LabelSet,
         settings: dict[str, Any] | None = None,
         schemes: dict[str, int] | None = None,
-        words: WordTable | None = None,
+        words: WordVectors | None = None,
     ) -> None:
         super().__init__()
         self.settings: dict[str, Any] = {"stance_width": 256, "stance_heads": 4, "max_tokens": 512, **(settings or {})}
@@ -213,24 +236,18 @@ class JointModel(nn.Module):
         self.mentions = nn.Linear(size, len(labels.bio_tags))
         self.stances = StanceHead(size, labels, self.settings["stance_width"], self.settings["stance_heads"])
         self.schemes = nn.ModuleDict({name: nn.Linear(size, tags) for name, tags in (schemes or {}).items()})
-        self.words = WordVectors(words, self.settings["word_width"], size) if words else None
+        self.words = words
+        if words:
+            self.settings["word_width"] = words.vectors.embedding_dim
 
     def encode(self, ids: Tensor, mask: Tensor, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """ids, mask [batch, tokens] → hidden states [batch, tokens, hidden], mention logits [batch, tokens, tags].
 
-        `rows` [batch, tokens]: of the words with vectors, as `WordTable.rows` finds them from the ids.
+        `rows`: see `encoder_states`.
         """
-        hidden = self._states(ids, mask, rows).to(self.mentions.weight.dtype)  # the encoder may run in bf16
+        hidden = encoder_states(self.encoder, self.words, ids, mask, rows)
+        hidden = hidden.to(self.mentions.weight.dtype)  # the encoder may run in bf16
         return hidden, self.mentions(hidden)
-
-    def _states(self, ids: Tensor, mask: Tensor, rows: Tensor | None = None) -> Tensor:
-        read: dict[str, Tensor] = {"input_ids": ids}
-        if self.words:
-            pieces = self.encoder.get_input_embeddings()(ids)
-            added = self.words(self.words.rows(ids) if rows is None else rows)
-            read = {"inputs_embeds": pieces + added.to(pieces.dtype)}
-        states: Tensor = self.encoder(**read, attention_mask=mask).last_hidden_state
-        return states
 
     def forward(self, batch: dict[str, Tensor], sentences: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:
         """All logits of a training step: `tags`, `stance`, `voice`, `evidence`, and `ner.<scheme>` of each NER set.
@@ -244,7 +261,7 @@ class JointModel(nn.Module):
         )
         outputs = {"tags": tags, "stance": stance, "voice": voice, "evidence": evidence}
         for scheme, part in sentences.items():
-            states = self._states(part["ids"], part["mask"])
+            states = encoder_states(self.encoder, self.words, part["ids"], part["mask"])
             head = self.schemes[scheme] if scheme in self.schemes else self.mentions  # noqa: SIM401 (no dict)
             outputs[f"ner.{scheme}"] = head(states)
         return outputs
@@ -271,7 +288,7 @@ class JointModel(nn.Module):
         tokenizer.save(str(directory / TOKENIZER))
         self.labels.save(directory / LABELS)
         if self.words:
-            (directory / WORDS).write_text("".join(f"{word}\n" for word in self.words.table.words), encoding="utf-8")
+            write_words(self.words.table.words, directory / WORDS)
         else:
             (directory / WORDS).unlink(missing_ok=True)
 
@@ -280,8 +297,9 @@ class JointModel(nn.Module):
         """The model of an opened directory, in fp32. Raises ModelError where its files do not fit together."""
         try:
             config = AutoConfig.from_pretrained(saved.directory, trust_remote_code=False, local_files_only=True)
-            words = WordTable(saved.words, saved.tokenizer) if saved.words else None
             encoder = AutoModel.from_config(config, trust_remote_code=False)
+            table = saved.word_table()
+            words = WordVectors(table, saved.settings["word_width"], encoder.config.hidden_size) if table else None
             model = cls(encoder, saved.labels, saved.settings, words=words)
         except Exception as error:  # transformers and its validators raise many kinds
             raise ModelError(

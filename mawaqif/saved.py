@@ -25,6 +25,7 @@ from tokenizers import Tokenizer
 
 from mawaqif.errors import ConfigError, ModelError
 from mawaqif.labels import LabelSet
+from mawaqif.words import WordTable
 
 CONFIG, WEIGHTS, TOKENIZER, LABELS, CARD = (
     "config.json",
@@ -55,6 +56,10 @@ class SavedModel:
     def settings(self) -> dict[str, Any]:
         section: dict[str, Any] = self.config["mawaqif"]
         return section
+
+    def word_table(self) -> WordTable | None:
+        """Where the vectors of its words stand, if it has some."""
+        return WordTable(self.words, self.tokenizer) if self.words else None
 
     @property
     def precision(self) -> Precision:
@@ -96,7 +101,7 @@ def open_model(directory: str | Path) -> SavedModel:
         raise ModelError(f"{directory / CONFIG}: has no section 'mawaqif'; this is no model trained by `mawaqif train`")
     if "auto_map" in config:
         raise ModelError(f"{directory / CONFIG}: asks to run code from the directory (auto_map); mawaqif never does")
-    _check_weights(directory / WEIGHTS)
+    weights = _check_weights(directory / WEIGHTS)
     try:
         labels = LabelSet.load(directory / LABELS)
     except ConfigError as error:
@@ -107,11 +112,11 @@ def open_model(directory: str | Path) -> SavedModel:
         raise ModelError(f"{directory / TOKENIZER}: damaged ({error}); copy the model again") from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    return SavedModel(directory, config, labels, tokenizer, _read_words(directory, config["mawaqif"]))
+    return SavedModel(directory, config, labels, tokenizer, _read_words(directory, config["mawaqif"], weights))
 
 
-def _read_words(directory: Path, settings: dict[str, Any]) -> tuple[str, ...]:
-    """The words with vectors, where the model has such."""
+def _read_words(directory: Path, settings: dict[str, Any], weights: dict[str, dict[str, Any]]) -> tuple[str, ...]:
+    """The words with vectors, where the model has such; `weights` is the header of its weights."""
     if not settings.get("word_width"):
         return ()
     path = directory / WORDS
@@ -119,8 +124,7 @@ def _read_words(directory: Path, settings: dict[str, Any]) -> tuple[str, ...]:
         words = tuple(path.read_text(encoding="utf-8").splitlines())
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"{path}: cannot be read ({error}); copy the model again") from error
-    header, _ = weight_index(directory / WEIGHTS)
-    wanted = header.get(WORD_VECTORS, {"shape": [1]})["shape"][0] - 1
+    wanted = weights.get(WORD_VECTORS, {"shape": [1]})["shape"][0] - 1
     if len(words) != wanted:
         raise ModelError(f"{path}: {len(words):,} words, but {WEIGHTS} has vectors of {wanted:,}; copy the model again")
     return words
@@ -174,8 +178,10 @@ def scales(header: dict[str, dict[str, Any]]) -> dict[str, str]:
     return {name: name + SCALE for name, entry in header.items() if entry["dtype"] == "I8"}
 
 
-def _check_weights(path: Path) -> None:
+def _check_weights(path: Path) -> dict[str, dict[str, Any]]:
+    """The header of a weights file that is as long as it says."""
     header, start = weight_index(path)
     wanted = start + max((int(entry["data_offsets"][1]) for entry in header.values()), default=0)
     if (size := path.stat().st_size) != wanted:
         raise ModelError(f"{path}: {size:,} bytes instead of {wanted:,}: truncated or damaged; copy the model again")
+    return header

@@ -7,7 +7,8 @@ or without its article.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,15 +29,34 @@ def fold_word(word: str) -> str:
     return word.translate(_FOLDED)
 
 
+def pieces_of(tokenizer: Tokenizer) -> list[str]:
+    """The pieces of a tokenizer, by id."""
+    return [tokenizer.id_to_token(number) or "" for number in range(tokenizer.get_vocab_size())]
+
+
+def continuing(pieces: Sequence[str]) -> NDArray[np.bool_]:
+    """Which pieces continue a word. Shape [pieces]."""
+    return np.array([piece.startswith(CONTINUES) for piece in pieces], dtype=np.bool_)
+
+
+def spell(pieces: Iterable[str]) -> str:
+    """The folded word that pieces make."""
+    return fold_word("".join(piece.removeprefix(CONTINUES) for piece in pieces))
+
+
+def write_words(words: Iterable[str], path: Path) -> None:
+    """Writes a list of words, one a line."""
+    path.write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
+
+
 class WordTable:
     """The rows of a list of folded words, most frequent first; row 0 stands for all other words."""
 
     def __init__(self, words: Sequence[str], tokenizer: Tokenizer) -> None:
         self.words = tuple(words)
         self._row_of = {word: row for row, word in enumerate(self.words, start=1)}
-        pieces = [tokenizer.id_to_token(number) or "" for number in range(tokenizer.get_vocab_size())]
-        self._continues = np.array([piece.startswith(CONTINUES) for piece in pieces], dtype=np.bool_)
-        self._texts = [fold_word(piece.removeprefix(CONTINUES)) for piece in pieces]
+        self._pieces = pieces_of(tokenizer)
+        self._continues = continuing(self._pieces)
         self._seen: dict[bytes, int] = {}
 
     def __len__(self) -> int:
@@ -58,7 +78,7 @@ class WordTable:
         key = pieces.tobytes()
         row = self._seen.get(key)
         if row is None:
-            word = "".join(self._texts[piece] for piece in pieces)
+            word = spell(self._pieces[piece] for piece in pieces)
             rows = (self._row_of.get(reading, 0) for reading in _readings(word))
             row = self._seen[key] = next((row for row in rows if row), 0)
         return row

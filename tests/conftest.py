@@ -246,7 +246,7 @@ def tiny_word_model(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path
     """A model that has vectors of whole words too, with its ONNX graphs."""
     import torch
 
-    from mawaqif.model import JointModel
+    from mawaqif.model import JointModel, WordVectors
     from mawaqif.train.encoders import load_encoder
     from mawaqif.train.export import export_onnx
     from mawaqif.words import WordTable, fold_word
@@ -254,13 +254,11 @@ def tiny_word_model(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path
     directory = tmp_path_factory.mktemp("words") / "model"
     encoder, tokenizer = load_encoder(str(tiny_encoder))
     torch.manual_seed(0)
-    settings = {"max_tokens": 64, "stance_width": 32, "stance_heads": 2, "min_score": 0.5, "word_width": 16}
+    settings = {"max_tokens": 64, "stance_width": 32, "stance_heads": 2, "min_score": 0.5}
     words = [fold_word(word) for word in ("الحزب", "المجلس", "سلوانيا", "الريم", "خطة", "قرار", "رفضه", "نعيم")]
-    model = JointModel(encoder, labels, settings, words=WordTable(words, tokenizer))
-    assert model.words
-    with torch.no_grad():
-        model.words.vectors.weight[1:].normal_()
-        model.words.into.weight.normal_()
+    vectors = WordVectors.begin(WordTable(words, tokenizer), torch.randn(len(words), 16), encoder.config.hidden_size)
+    torch.nn.init.normal_(vectors.into.weight)
+    model = JointModel(encoder, labels, settings, words=vectors)
     model.save(directory, tokenizer)
     export_onnx(directory)
     return directory

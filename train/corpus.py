@@ -20,6 +20,7 @@ from tokenizers import Tokenizer
 from mawaqif.errors import InputError
 from mawaqif.train.settings import PretrainConfig
 from mawaqif.train.tokenizer import MASK, special_pieces
+from mawaqif.words import continuing, pieces_of
 
 Tokens = NDArray[np.uint16]
 
@@ -107,10 +108,10 @@ class Batches:
             raise InputError(f"{len(tokens)} tokens are too few to pre-train on; give more text or a shorter context")
         self.training, self.held = tokens[:-held], tokens[-held:]
         self.config = config
-        vocab = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
-        self.continues = np.array([piece.startswith("##") for piece, _ in vocab])
+        pieces = pieces_of(tokenizer)
+        self.continues = continuing(pieces)
         self.special = special_pieces(tokenizer)
-        self.mask_id = [piece for piece, _ in vocab].index(MASK)
+        self.mask_id = pieces.index(MASK)
         self.steps = max(1, config.max_tokens // config.batch_tokens)
 
     def context(self, step: int) -> int:

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from huggingface_hub import HfApi
 from tokenizers import Tokenizer
-from torch import Tensor
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging
 
 from mawaqif.errors import ConfigError
-from mawaqif.model import JointModel
+from mawaqif.model import JointModel, WordVectors
 from mawaqif.saved import CONFIG, EMBEDDED, open_model
 from mawaqif.train.words import load_words
+from mawaqif.words import WordTable
 
 HUB_SECONDS = 5.0  # to answer whether a model is there; transformers alone would retry for half a minute
 
@@ -49,7 +49,7 @@ def with_dropout(encoder: PreTrainedModel, rate: float) -> PreTrainedModel:
 
 
 def _load(name: str) -> tuple[PreTrainedModel, Tokenizer]:
-    directory = _directory(name)
+    directory = model_directory(name)
     if directory.is_dir():
         if _is_joint_model(directory / CONFIG):
             saved = open_model(directory)
@@ -72,7 +72,7 @@ def take_heads(model: JointModel, name: str) -> bool:
 
     So fine-tuning the embedded model on a user's articles goes on from what it already knows.
     """
-    directory = _directory(name)
+    directory = model_directory(name)
     if not directory.is_dir() or not _is_joint_model(directory / CONFIG):
         return False
     trained = JointModel.load(open_model(directory))
@@ -84,34 +84,30 @@ def take_heads(model: JointModel, name: str) -> bool:
     ):
         return False
     own = model.state_dict()
-    apart = ("encoder.",) if _words_of(model) == _words_of(trained) else ("encoder.", "words.")
-    heads = {key: value for key, value in trained.state_dict().items() if not key.startswith(apart)}
+    heads = {key: value for key, value in trained.state_dict().items() if not key.startswith(("encoder.", "words."))}
     if any(own[key].shape != value.shape for key, value in heads.items()):
         return False
     model.load_state_dict(heads, strict=False)
     return True
 
 
-def _words_of(model: JointModel) -> tuple[str, ...]:
-    return model.words.table.words if model.words else ()
+def find_words(name: str, given: Path | None, tokenizer: Tokenizer, hidden: int) -> WordVectors | None:
+    """The vectors of words that the encoder called `name` [hidden] is to read: new ones from the directory `given`,
+    which `mawaqif words` made, else those that it has learned to read as part of a mawaqif model, if any.
 
-
-def find_words(name: str, given: Path | None) -> tuple[Sequence[str], Tensor]:
-    """The words of a run that have vectors, and these [words, width]: from the directory `given`, which `mawaqif words`
-    made, else those of the mawaqif model called `name`. Raises ConfigError.
+    Raises ConfigError.
     """
     if given:
         words, vectors = load_words(given)
-        return words, torch.from_numpy(vectors)
-    directory = _directory(name)
+        return WordVectors.begin(WordTable(words, tokenizer), torch.from_numpy(vectors), hidden)
+    directory = model_directory(name)
     if directory.is_dir() and _is_joint_model(directory / CONFIG):
-        trained = JointModel.load(open_model(directory))
-        if trained.words:
-            return trained.words.table.words, trained.words.vectors.weight[1:]
-    return (), torch.zeros(0, 0)
+        return JointModel.load(open_model(directory)).words
+    return None
 
 
-def _directory(name: str) -> Path:
+def model_directory(name: str) -> Path:
+    """The directory of the model called `name`: "embedded", or a directory."""
     return EMBEDDED if name == "embedded" else Path(name)
 
 

@@ -51,7 +51,6 @@ from mawaqif.train.scores import dev_scores
 from mawaqif.train.settings import FinetuneConfig, Training
 from mawaqif.train.state import State
 from mawaqif.train.tokenizer import with_arabert_preprocessing
-from mawaqif.words import WordTable
 
 CHECKPOINT = "training.pt"
 
@@ -116,16 +115,10 @@ def setup(config: FinetuneConfig) -> Run:
         raise ConfigError(f"model.max_tokens = {config.model.max_tokens}: the encoder has only {positions} positions")
     sets = [(s.path, s.scheme, s.map, s.share, s.where) for s in config.data.ner]
     sentences, tags = load_sentences(sets, labels, tokenizer, config.model.max_tokens)
+    words = find_words(config.model.encoder, config.model.words, tokenizer, encoder.config.hidden_size)
     torch.manual_seed(config.training.seed if config.training.head_seed is None else config.training.head_seed)
     settings = config.model.model_dump(exclude={"encoder", "preprocess", "words"})
-    words, vectors = find_words(config.model.encoder, config.model.words)
-    if len(words):
-        settings["word_width"] = vectors.shape[1]
-    table = WordTable(words, tokenizer) if len(words) else None
-    model = JointModel(encoder, labels, settings, {scheme: len(names) for scheme, names in tags.items()}, table)
-    if model.words:
-        with torch.no_grad():
-            model.words.vectors.weight[1:] = vectors
+    model = JointModel(encoder, labels, settings, {scheme: len(names) for scheme, names in tags.items()}, words)
     model.stances.dropout.p = config.training.head_dropout
     take_heads(model, config.model.encoder)
     if config.training.gradient_checkpointing:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from mawaqif.errors import ConfigError
+from mawaqif.words import CONTINUES, pieces_of
 
 PAD, UNK, CLS, SEP, MASK = SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 URL, EMAIL, USER = "[رابط]", "[بريد]", "[مستخدم]"
@@ -94,7 +95,7 @@ def train_tokenizer(texts: Sequence[str], vocab_size: int, *, fold_alef: bool = 
     of a learner whose vocabulary is then taken over without them.
     """
     special = [*SPECIAL_TOKENS, URL, EMAIL, USER]
-    letters = sorted(piece for piece in _learn(texts, special, 1, fold_alef) if piece.startswith("##"))
+    letters = sorted(piece for piece in _learn(texts, special, 1, fold_alef) if piece.startswith(CONTINUES))
     tokenizer = _empty(_learn(texts, special + letters, vocab_size, fold_alef), fold_alef)
     tokenizer.add_special_tokens(special)
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -133,5 +134,4 @@ def read_tokenizer(directory: Path, key: str) -> Tokenizer:
 
 def special_pieces(tokenizer: Tokenizer) -> NDArray[np.bool_]:
     """Which pieces are special tokens. Shape [vocabulary]."""
-    vocab = tokenizer.get_vocab()
-    return np.isin(np.array(sorted(vocab, key=vocab.__getitem__)), SPECIAL_TOKENS)
+    return np.isin(np.array(pieces_of(tokenizer)), SPECIAL_TOKENS)

@@ -21,7 +21,7 @@ from mawaqif.errors import ConfigError, InputError
 from mawaqif.saved import WORDS
 from mawaqif.train.corpus import Tokens
 from mawaqif.train.embeddings import factorise, neighbours, positive_pmi
-from mawaqif.words import CONTINUES, fold_word
+from mawaqif.words import CONTINUES, continuing, pieces_of, spell, write_words
 
 VECTORS = "vectors.npy"
 CONTEXTS = 20_000  # the most frequent words, which are counted as neighbours
@@ -41,7 +41,7 @@ def word_vectors(
     """
     from scipy.sparse import hstack
 
-    if not any(piece.startswith(CONTINUES) for piece in tokenizer.get_vocab()):
+    if not continuing(pieces_of(tokenizer)).any():
         raise ConfigError(
             f"no piece of the tokenizer begins with {CONTINUES}; vectors of words need a WordPiece tokenizer"
         )
@@ -62,20 +62,17 @@ def word_vectors(
 
 def _words(tokens: Tokens, tokenizer: Tokenizer) -> tuple[NDArray[np.int32], list[str]]:
     """The number of each word of the text [words], by frequency, and the folded words by number."""
-    names = [tokenizer.id_to_token(number) or "" for number in range(tokenizer.get_vocab_size())]
-    begins = ~np.array([name.startswith(CONTINUES) for name in names])[tokens]
+    pieces = pieces_of(tokenizer)
+    begins = ~continuing(pieces)[tokens]
     begins[:1] = True
     starts = np.flatnonzero(begins)
     # Words as sums of random numbers of their pieces and places: two words of one sum do not happen.
     place = np.minimum(np.arange(len(tokens)) - np.repeat(starts, np.diff(starts, append=len(tokens))), _REACH - 1)
-    numbers = np.random.default_rng(0).integers(1 << 63, size=(_REACH, len(names)), dtype=np.uint64)
+    numbers = np.random.default_rng(0).integers(1 << 63, size=(_REACH, len(pieces)), dtype=np.uint64)
     sums = np.add.reduceat(numbers[place, tokens], starts)
     _, first, sequence = np.unique(sums, return_index=True, return_inverse=True)
     ends = np.append(starts[1:], len(tokens))
-    texts = [
-        fold_word("".join(names[piece].removeprefix(CONTINUES) for piece in tokens[starts[n] : ends[n]]))
-        for n in first.tolist()
-    ]
+    texts = [spell(pieces[piece] for piece in tokens[starts[n] : ends[n]]) for n in first.tolist()]
     often = Counter[str]()
     for text, count in zip(texts, np.bincount(sequence).tolist(), strict=True):
         often[text] += count
@@ -103,7 +100,7 @@ def _has_vector(text: str) -> bool:
 def save_words(directory: Path, words: Sequence[str], vectors: NDArray[np.float32]) -> None:
     """Writes words.txt, a word a line, and vectors.npy."""
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / WORDS).write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
+    write_words(words, directory / WORDS)
     np.save(directory / VECTORS, vectors)
 
 

@@ -21,6 +21,8 @@ from mawaqif.labels import LabelSet
 from mawaqif.tables import read_table
 from mawaqif.text import strip_proclitics
 
+__all__ = ["Aliases", "Form", "Names", "form_key", "person_key", "read_aliases"]
+
 # Bodies that every state has, as normalised: alone, their name says nothing of which.
 _BODIES = frozenset(
     [
@@ -55,8 +57,6 @@ _BODIES = frozenset(
 )
 # Of the mentions of names that speak of a state: if so many speak of one, the bodies without a name are this state's.
 _STATE, _LEAST = 0.8, 2
-
-__all__ = ["Aliases", "Form", "Names", "form_key", "person_key", "read_aliases"]
 
 
 def form_key(name: str) -> str:
@@ -151,9 +151,10 @@ class Names:
         found = {AUTHOR: 0}
         about = _main_state(article)
         for entity in article.entities:
+            key = form_key(entity.name)
             state = _state(article, entity) if entity.id in in_stances else None
-            body = _body_of_state(form_key(entity.name), about) if entity.type == "ORG" else None
-            number = self._number(entity, state or (body.key if body else form_key(entity.name)))
+            body = _body_of_state(key, about) if entity.type == "ORG" else None
+            number = self._number(entity, state or (body.key if body else key))
             found[entity.id] = number
             form = self.forms[number]
             form.articles += 1
@@ -231,10 +232,11 @@ def _states() -> dict[str, str]:
 
 def _main_state(article: Article) -> str | None:
     """The form of the state that nearly all of an article's names speak of that speak of one."""
+    counts = Counter(mention.entity for mention in article.mentions)
     mentioned: Counter[str] = Counter()
     for entity in article.entities:
         if entity.type not in PERSONS and (state := _state_in(form_key(entity.name))):
-            mentioned[state] += len(article.mentions_of(entity.id))
+            mentioned[state] += counts[entity.id]
     if not mentioned:
         return None
     state, count = mentioned.most_common(1)[0]

@@ -20,7 +20,7 @@ from transformers.utils import logging
 import mawaqif.train.encoders
 from mawaqif.errors import ConfigError, ModelError
 from mawaqif.labels import LabelSet
-from mawaqif.model import JointModel
+from mawaqif.model import JointModel, WordVectors
 from mawaqif.saved import open_model
 from mawaqif.train.encoders import find_words, load_encoder, take_heads
 from mawaqif.train.words import save_words
@@ -160,20 +160,25 @@ def test_vectors_of_words_come_with_the_model_or_from_a_directory(
 ) -> None:
     trained = JointModel.load(open_model(tiny_word_model)).words
     assert trained
-    words, vectors = find_words(str(tiny_word_model), None)
-    assert tuple(words) == trained.table.words
-    assert torch.equal(vectors, trained.vectors.weight[1:])
+    tokenizer, hidden = open_model(tiny_word_model).tokenizer, trained.into.out_features
+    found = find_words(str(tiny_word_model), None, tokenizer, hidden)
+    assert found
+    assert found.table.words == trained.table.words
+    assert torch.equal(found.vectors.weight, trained.vectors.weight)
+    assert torch.equal(found.into.weight, trained.into.weight)
     save_words(tmp_path, ["حزب", "مجلس"], np.ones((2, 4), np.float32))
-    given, ones = find_words(str(tiny_word_model), tmp_path)
-    assert list(given) == ["حزب", "مجلس"]
-    assert torch.equal(ones, torch.ones(2, 4))
-    assert all(not len(find_words(str(path), None)[0]) for path in (tiny_model, tiny_encoder))
+    given = find_words(str(tiny_word_model), tmp_path, tokenizer, hidden)
+    assert given
+    assert given.table.words == ("حزب", "مجلس")
+    assert torch.equal(given.vectors.weight[1:], torch.ones(2, 4))
+    assert all(find_words(str(path), None, tokenizer, hidden) is None for path in (tiny_model, tiny_encoder))
 
 
 def test_other_words_leave_the_other_heads(tiny_word_model: Path, labels: LabelSet) -> None:
     encoder, tokenizer = load_encoder(str(tiny_word_model))
-    settings = {"stance_width": 32, "stance_heads": 2, "word_width": 4}
-    model = JointModel(encoder, labels, settings, words=WordTable(["حزب"], tokenizer))
+    settings = {"stance_width": 32, "stance_heads": 2}
+    words = WordVectors.begin(WordTable(["حزب"], tokenizer), torch.ones(1, 4), encoder.config.hidden_size)
+    model = JointModel(encoder, labels, settings, words=words)
     assert take_heads(model, str(tiny_word_model))
     trained = JointModel.load(open_model(tiny_word_model))
     assert torch.equal(model.mentions.weight, trained.mentions.weight)
@@ -199,7 +204,7 @@ def test_a_hub_cache_is_used_without_a_network(tiny_encoder: Path, tmp_path: Pat
     (repository / "refs" / "main").write_text("0" * 40)
     shutil.copytree(tiny_encoder, repository / "snapshots" / ("0" * 40))
     program = (
-        "from mawaqif.train.encoders import find_words, load_encoder\n"
+        "from mawaqif.train.encoders import load_encoder\n"
         "print(load_encoder('someone/an-encoder')[0].config.hidden_size)"
     )
     nowhere = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9"}

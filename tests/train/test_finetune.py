@@ -189,6 +189,20 @@ def test_vectors_of_words_stay_and_their_matrix_learns(configure: Configure, tmp
     assert words.into.weight.any()
 
 
+def test_a_model_with_words_reads_them_for_other_labels_too(
+    configure: Configure, tiny_word_model: Path, labels: LabelSet, tmp_path: Path, news: Path
+) -> None:
+    fewer = labels.model_copy(update={"types": (*labels.types, labels.types[0].model_copy(update={"name": "SHIP"}))})
+    fewer.save(tmp_path / "labels.json")
+    config = configure(model={"encoder": str(tiny_word_model)}, data={"labels": tmp_path / "labels.json"})
+    model, trained = setup(config).model, JointModel.load(open_model(tiny_word_model))
+    assert model.mentions.weight.shape != trained.mentions.weight.shape
+    assert model.words
+    assert trained.words
+    assert torch.equal(model.words.into.weight, trained.words.into.weight)
+    assert torch.equal(model.words.vectors.weight, trained.words.vectors.weight)
+
+
 def test_words_that_change_nothing_at_first(configure: Configure, tmp_path: Path, news: Path) -> None:
     save_words(tmp_path / "words", ["الحزب"], np.ones((1, 8), np.float32))
     plain, added = setup(configure()), setup(configure(model={"words": tmp_path / "words"}))

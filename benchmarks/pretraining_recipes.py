@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("--ner", type=Path, required=True, help="folder with anercorp/")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=8.0, help="of training, for each recipe")
-    parser.add_argument("--recipes", nargs="*", choices=list(RECIPES), default=list(RECIPES))
+    parser.add_argument("--recipes", nargs="*", choices=list(RECIPES), default=list(RECIPES), metavar="RECIPE")
     parser.add_argument("--epochs", type=int, default=4, help="of the probe")
     parser.add_argument("--rate", type=float, default=4e-4, help="of the probe")
     options = parser.parse_intermixed_args()

@@ -181,10 +181,13 @@ class WordVectors(nn.Module):
         nn.init.zeros_(self.into.weight)
 
     @classmethod
-    def begin(cls, table: WordTable, vectors: Tensor, hidden: int) -> WordVectors:
-        """A new one for the vectors [words, width] of the table's words."""
+    @torch.no_grad()
+    def begin(cls, table: WordTable, vectors: Tensor, hidden: int, matrix: Tensor | None = None) -> WordVectors:
+        """A new one for the vectors [words, width] of the table's words; matrix [hidden, width], if one was learned."""
         words = cls(table, vectors.shape[1], hidden)
         words.vectors.weight[1:] = vectors
+        if matrix is not None:
+            words.into.weight.copy_(matrix)
         return words
 
     def rows(self, ids: Tensor) -> Tensor:
@@ -198,11 +201,12 @@ class WordVectors(nn.Module):
 
 
 def encoder_states(
-    encoder: PreTrainedModel, words: WordVectors | None, ids: Tensor, mask: Tensor, rows: Tensor | None = None
+    encoder: PreTrainedModel, words: WordVectors | None, ids: Tensor, mask: Tensor | None, rows: Tensor | None = None
 ) -> Tensor:
     """What an encoder makes of pieces and, where there are vectors of words, of these. [batch, tokens, hidden].
 
-    ids, mask [batch, tokens]; rows [batch, tokens], as `WordTable.rows` finds them from the ids, None to find them.
+    ids, mask [batch, tokens], no mask for text without padding; rows [batch, tokens], as `WordTable.rows` finds them
+    from the ids, None to find them.
     """
     read = {"input_ids": ids}
     if words:

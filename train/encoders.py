@@ -20,7 +20,7 @@ from transformers.utils import logging
 
 from mawaqif.errors import ConfigError
 from mawaqif.model import JointModel, WordVectors
-from mawaqif.saved import CONFIG, EMBEDDED, open_model
+from mawaqif.saved import CONFIG, EMBEDDED, WORDS, open_model
 from mawaqif.train.words import load_words
 from mawaqif.words import WordTable
 
@@ -93,17 +93,20 @@ def take_heads(model: JointModel, name: str) -> bool:
 
 def find_words(name: str, given: Path | None, tokenizer: Tokenizer, hidden: int) -> WordVectors | None:
     """The vectors of words that the encoder called `name` [hidden] is to read: new ones from the directory `given`,
-    which `mawaqif words` made, else those that it has learned to read as part of a mawaqif model, if any.
+    which `mawaqif words` made, else those that it has learned to read in pre-training or as part of a mawaqif model.
 
     Raises ConfigError.
     """
-    if given:
-        words, vectors = load_words(given)
-        return WordVectors.begin(WordTable(words, tokenizer), torch.from_numpy(vectors), hidden)
     directory = model_directory(name)
-    if directory.is_dir() and _is_joint_model(directory / CONFIG):
+    if given is None and directory.is_dir() and _is_joint_model(directory / CONFIG):
         return JointModel.load(open_model(directory)).words
-    return None
+    if given is None and not (directory / WORDS).exists():
+        return None
+    words, vectors, matrix = load_words(given or directory)
+    learned = None if given or matrix is None else torch.from_numpy(matrix)
+    if learned is not None and learned.shape != (hidden, vectors.shape[1]):
+        raise ConfigError(f"words: {directory}: a matrix of shape {[*learned.shape]}, not {[hidden, vectors.shape[1]]}")
+    return WordVectors.begin(WordTable(words, tokenizer), torch.from_numpy(vectors), hidden, learned)
 
 
 def model_directory(name: str) -> Path:

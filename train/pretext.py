@@ -8,6 +8,7 @@ not change (as in Fast-ELECTRA, Dong et al. 2024).
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,7 +18,9 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from mawaqif.errors import ConfigError
+from mawaqif.model import WordVectors, encoder_states
 from mawaqif.train.corpus import MaskedBatch
+from mawaqif.train.encoders import find_words
 from mawaqif.train.masked import load_encoder, load_masked_model, random_masked_model
 from mawaqif.train.settings import PretrainConfig
 from mawaqif.train.tokenizer import MASK, read_tokenizer, special_pieces
@@ -27,9 +30,13 @@ if TYPE_CHECKING:
 
 
 class Objective(nn.Module):
-    """A model with the loss that it is pre-trained on; `model` is what is saved."""
+    """A model with the loss that it is pre-trained on; `model` and `words`, if any, are what is saved."""
 
-    model: PreTrainedModel
+    def __init__(self, model: PreTrainedModel, words: WordVectors | None = None) -> None:
+        super().__init__()
+        self.model = model
+        self.words = words
+        self._states: Any = encoder_states
 
     def forward(self, batch: MaskedBatch) -> torch.Tensor:
         """The summed loss of a batch's sequences, in nats. Shape []."""
@@ -45,19 +52,17 @@ class Objective(nn.Module):
 
     def compile_encoders(self) -> None:
         """Lets torch.compile make the encoders' passes faster."""
-        raise NotImplementedError
+        self._states = torch.compile(encoder_states, dynamic=False)
+
+    def states(self, inputs: torch.Tensor) -> torch.Tensor:
+        """What the encoder makes of shown pieces, and of the words that they make. Shape [batch, context, hidden]."""
+        rows = self.words.rows(inputs) if self.words else None
+        states: torch.Tensor = self._states(self.model.base_model, self.words, inputs, None, rows)
+        return states
 
 
 class MaskedWords(Objective):
     """Cross-entropy of hidden pieces: the vocabulary projection runs on a quarter of the tokens."""
-
-    def __init__(self, model: PreTrainedModel) -> None:
-        super().__init__()
-        self.model = model
-        self._encode: Any = model.base_model
-
-    def compile_encoders(self) -> None:
-        self._encode = torch.compile(self.model.base_model, dynamic=False)
 
     def forward(self, batch: MaskedBatch) -> torch.Tensor:
         logits = self.logits(batch.inputs, batch.chosen)
@@ -65,7 +70,7 @@ class MaskedWords(Objective):
 
     def logits(self, inputs: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
         """Of each piece of the vocabulary at the chosen positions. Shape [chosen, vocabulary]."""
-        hidden = self._encode(input_ids=inputs).last_hidden_state[chosen]
+        hidden = self.states(inputs)[chosen]
         logits: torch.Tensor = (
             self.model.decoder(self.model.head(hidden)) if hasattr(self.model, "decoder") else self.model.cls(hidden)
         )
@@ -80,15 +85,15 @@ class ReplacedPieces(Objective):
 
     special: torch.Tensor  # [vocabulary], which pieces are special tokens
 
-    def __init__(self, model: PreTrainedModel, generator: MaskedWords, tokenizer: Tokenizer) -> None:
-        super().__init__()
-        self.model = model
+    def __init__(
+        self, model: PreTrainedModel, words: WordVectors | None, generator: MaskedWords, tokenizer: Tokenizer
+    ) -> None:
+        super().__init__(model, words)
         width = model.config.hidden_size
         self.head = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 1)).to(model.dtype)
         self.generator = generator.requires_grad_(False)
         self.mask_id: int = tokenizer.get_vocab()[MASK]
         self.register_buffer("special", torch.from_numpy(special_pieces(tokenizer)))
-        self._encode: Any = model
 
     def train(self, mode: bool = True) -> Self:
         """The generator, which does not learn, does not drop out either."""
@@ -97,15 +102,16 @@ class ReplacedPieces(Objective):
         return self
 
     def trained(self) -> nn.Module:
-        return nn.ModuleDict({"model": self.model, "head": self.head})
+        words = {"words": self.words} if self.words else {}
+        return nn.ModuleDict({"model": self.model, "head": self.head, **words})
 
     def compile_encoders(self) -> None:
-        self._encode = torch.compile(self.model, dynamic=False)
+        super().compile_encoders()
         self.generator.compile_encoders()
 
     def forward(self, batch: MaskedBatch) -> torch.Tensor:
         shown = self.replace(batch)
-        logits = self.head(self._encode(input_ids=shown).last_hidden_state).squeeze(-1)
+        logits = self.head(self.states(shown)).squeeze(-1)
         counted = ~self.special[batch.ids]
         replaced = (shown != batch.ids)[counted].float()
         return F.binary_cross_entropy_with_logits(logits[counted].float(), replaced, reduction="sum")
@@ -126,20 +132,32 @@ class ReplacedPieces(Objective):
 
 
 def build_objective(config: PretrainConfig, tokenizer: Tokenizer) -> Objective:
-    """The objective of a run, with its model of random weights or of `config.initial`."""
+    """The objective of a run, with its model of random weights or of `config.initial`, and its vectors of words."""
+    if config.objective == "replaced" and config.initial is not None:
+        model = load_encoder(config.initial)
+    elif config.initial is not None:
+        model = load_masked_model(config.initial, "initial")
+    else:
+        model = random_masked_model(config.encoder or {}, tokenizer)
+    words = _words(model, config.initial, config.words, tokenizer)
     if config.generator is None:
-        if config.initial is None:
-            return MaskedWords(random_masked_model(config.encoder or {}, tokenizer))
-        return MaskedWords(load_masked_model(config.initial, "initial"))
+        return MaskedWords(model, words)
     own, other = tokenizer.get_vocab(), read_tokenizer(config.generator, "generator").get_vocab()
     if own != other:
         raise ConfigError(
             f"generator: {config.generator} has another vocabulary ({len(other)} pieces) than the run ({len(own)}); "
             "take a masked language model with the run's tokenizer"
         )
-    generator = MaskedWords(load_masked_model(config.generator, "generator"))
-    if config.initial is None:
-        model: PreTrainedModel = random_masked_model(config.encoder or {}, tokenizer).base_model
-    else:
-        model = load_encoder(config.initial)
-    return ReplacedPieces(model, generator, tokenizer)
+    likely = load_masked_model(config.generator, "generator")
+    generator = MaskedWords(likely, _words(likely, config.generator, None, tokenizer))
+    return ReplacedPieces(model.base_model, words, generator, tokenizer)
+
+
+def _words(
+    model: PreTrainedModel, earlier: Path | None, given: Path | None, tokenizer: Tokenizer
+) -> WordVectors | None:
+    """The vectors of words that a model reads: given ones, else those of the earlier run that it comes from."""
+    if given is None and earlier is None:
+        return None
+    words = find_words(str(earlier or given), given, tokenizer, model.config.hidden_size)
+    return words.to(model.dtype) if words else None

@@ -25,6 +25,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from mawaqif.data.documents import read_documents
 from mawaqif.errors import ConfigError
+from mawaqif.saved import WORDS
 from mawaqif.train.checkpoints import METRICS, SETTINGS, interruptible, keep_metrics, load_state, same_run, save_state
 from mawaqif.train.corpus import Batches, Tokens, pack, shuffled
 from mawaqif.train.embeddings import cooccurrence_embeddings
@@ -34,6 +35,7 @@ from mawaqif.train.pretext import Objective, build_objective
 from mawaqif.train.processes import anywhere, meet, shared
 from mawaqif.train.settings import PretrainConfig
 from mawaqif.train.tokenizer import CLS, MASK, PAD, SEP, UNK, read_tokenizer, train_tokenizer
+from mawaqif.train.words import VECTORS, save_words
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -56,6 +58,7 @@ def pretrain(config: PretrainConfig) -> Iterator[Progress]:
     """Runs (or resumes) the whole pre-training, yielding one Progress a step; the encoder lies in `config.output`."""
     free = {"output", "held_out_every", "checkpoint_minutes", "compile"}  # may change between two sittings
     settings, files = config.model_dump(mode="json", exclude=free), [source.path for source in config.sources]
+    files += [config.words / WORDS, config.words / VECTORS] if config.words else []
     accelerator = Accelerator()
     meet(accelerator)
     torch.manual_seed(config.seed)
@@ -74,6 +77,9 @@ def pretrain(config: PretrainConfig) -> Iterator[Progress]:
     yield from fit(config, accelerator, objective, batches)
     if accelerator.is_main_process:
         save_encoder(objective.model, tokenizer, config.output)
+        if words := objective.words:
+            vectors, matrix = (part.weight.float().numpy(force=True) for part in (words.vectors, words.into))
+            save_words(config.output, words.table.words, vectors[1:], matrix)
     accelerator.wait_for_everyone()
 
 
@@ -130,8 +136,9 @@ def _same_text(output: Path, initial: Path) -> bool:
     if not (initial / SETTINGS).exists() or not (initial / "tokens.npy").exists():
         return False
     runs = [json.loads((directory / SETTINGS).read_text(encoding="utf-8")) for directory in (output, initial)]
-    read = [([source["share"] for source in run["sources"]], run["content of the data"]) for run in runs]
-    return read[0] == read[1]
+    shares = [[source["share"] for source in run["sources"]] for run in runs]
+    texts = [run["content of the data"][: len(run["sources"])] for run in runs]
+    return shares[0] == shares[1] and texts[0] == texts[1]
 
 
 def fit(config: PretrainConfig, accelerator: Accelerator, objective: Objective, batches: Batches) -> Iterator[Progress]:

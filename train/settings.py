@@ -149,6 +149,7 @@ class PretrainConfig(Section):
     tokenizer_documents: int = Field(40_000, ge=1)
     encoder: dict[str, Any] | None = None
     embeddings: Literal["random", "cooccurrence"] = "random"
+    words: Path | None = None
     stages: list[Stage] = Field(default_factory=lambda: [Stage()], min_length=1)
     max_tokens: int = Field(ge=1)
     batch_tokens: int = Field(8192, ge=16)

@@ -8,6 +8,7 @@ Two differences are meant: پ چ گ ڤ and other letters are kept, and the embed
 on alef (أ إ آ ٱ → ا), since scraped text writes it unreliably and a small encoder should not learn each name twice.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from mawaqif.words import CONTINUES, pieces_of
 PAD, UNK, CLS, SEP, MASK = SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 URL, EMAIL, USER = "[رابط]", "[بريد]", "[مستخدم]"
 
+_ALPHABET = 400  # letters and signs, the most frequent, of which pieces are made
 _DIGITS = [(chr(base + d), str(d)) for base in (0x0660, 0x06F0) for d in range(10)]
 _INVISIBLE = r"[\u00AD\u061C\u200B-\u200F\u202A-\u202E\u2060-\u2069\uFE0F\uFEFF]"
 _DIACRITICS = r"[\u0610-\u061A\u064B-\u065F\u0670\u06D6-\u06ED]"
@@ -91,12 +93,17 @@ def train_tokenizer(texts: Sequence[str], vocab_size: int, *, fold_alef: bool = 
     """A WordPiece tokenizer of `vocab_size` pieces learned from `texts`, with [CLS] and [SEP] put around each input.
 
     The same texts give the same pieces with the same ids. The library alone numbers the letters inside words in the
-    order of a hash table, and so breaks ties between pieces by chance; here they are numbered first, as special tokens
-    of a learner whose vocabulary is then taken over without them.
+    order of a hash table, and so breaks ties between pieces by chance, as it does between letters where there are more
+    than it keeps; here both are chosen before, and letters inside words are numbered first, as special tokens of a
+    learner whose vocabulary is then taken over without them.
     """
     special = [*SPECIAL_TOKENS, URL, EMAIL, USER]
-    letters = sorted(piece for piece in _learn(texts, special, 1, fold_alef) if piece.startswith(CONTINUES))
-    tokenizer = _empty(_learn(texts, special + letters, vocab_size, fold_alef), fold_alef)
+    normal = normalizer(fold_alef=fold_alef)
+    often = Counter(letter for text in texts for letter in normal.normalize_str(text) if not letter.isspace())
+    alphabet = sorted(often, key=lambda letter: (-often[letter], letter))[:_ALPHABET]
+    first = _learn(texts, special, 1, alphabet, fold_alef)
+    letters = sorted(piece for piece in first if piece.startswith(CONTINUES))
+    tokenizer = _empty(_learn(texts, special + letters, vocab_size, alphabet, fold_alef), fold_alef)
     tokenizer.add_special_tokens(special)
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{CLS} $A {SEP}",
@@ -106,11 +113,18 @@ def train_tokenizer(texts: Sequence[str], vocab_size: int, *, fold_alef: bool = 
     return tokenizer
 
 
-def _learn(texts: Sequence[str], first: list[str], vocab_size: int, fold_alef: bool) -> dict[str, int]:
+def _learn(
+    texts: Sequence[str], first: list[str], vocab_size: int, alphabet: list[str], fold_alef: bool
+) -> dict[str, int]:
     """The vocabulary of `vocab_size` pieces, or of the letters alone where that is more; `first` have the first ids."""
     learner = _empty({}, fold_alef)
     trainer = trainers.WordPieceTrainer(
-        vocab_size=vocab_size, special_tokens=first, limit_alphabet=400, min_frequency=3, show_progress=False
+        vocab_size=vocab_size,
+        special_tokens=first,
+        initial_alphabet=alphabet,
+        limit_alphabet=len(alphabet),
+        min_frequency=3,
+        show_progress=False,
     )
     learner.train_from_iterator(texts, trainer)
     return learner.get_vocab()

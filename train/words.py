@@ -23,7 +23,7 @@ from mawaqif.train.corpus import Tokens
 from mawaqif.train.embeddings import factorise, neighbours, positive_pmi
 from mawaqif.words import CONTINUES, continuing, pieces_of, spell, write_words
 
-VECTORS = "vectors.npy"
+VECTORS, MATRIX = "vectors.npy", "matrix.npy"
 CONTEXTS = 20_000  # the most frequent words, which are counted as neighbours
 WINDOW = 2  # words to either side
 _REACH = 64  # pieces of a word that tell it from others
@@ -97,20 +97,28 @@ def _has_vector(text: str) -> bool:
     return len(text) >= _LEAST_LETTERS and text.isalpha()
 
 
-def save_words(directory: Path, words: Sequence[str], vectors: NDArray[np.float32]) -> None:
-    """Writes words.txt, a word a line, and vectors.npy."""
+def save_words(
+    directory: Path, words: Sequence[str], vectors: NDArray[np.float32], matrix: NDArray[np.float32] | None = None
+) -> None:
+    """Writes words.txt, a word a line, vectors.npy and, for vectors that an encoder has learned to read, matrix.npy."""
     directory.mkdir(parents=True, exist_ok=True)
     write_words(words, directory / WORDS)
     np.save(directory / VECTORS, vectors)
+    if matrix is not None:
+        np.save(directory / MATRIX, matrix)
 
 
-def load_words(directory: Path) -> tuple[list[str], NDArray[np.float32]]:
-    """What `save_words` wrote. Raises ConfigError."""
+def load_words(directory: Path) -> tuple[list[str], NDArray[np.float32], NDArray[np.float32] | None]:
+    """What `save_words` wrote: words, vectors [words, width] and, if it is there, the matrix [hidden, width].
+
+    Raises ConfigError.
+    """
     try:
         words = (directory / WORDS).read_text(encoding="utf-8").splitlines()
         vectors: NDArray[np.float32] = np.load(directory / VECTORS)
+        matrix: NDArray[np.float32] | None = np.load(directory / MATRIX) if (directory / MATRIX).exists() else None
     except (OSError, ValueError) as error:
-        raise ConfigError(f"model.words: {directory}: cannot be read ({error}); make it with: mawaqif words") from error
+        raise ConfigError(f"words: {directory}: cannot be read ({error}); make it with: mawaqif words") from error
     if vectors.ndim != 2 or len(vectors) != len(words):
-        raise ConfigError(f"model.words: {directory}: {len(words)} words, vectors of shape {vectors.shape}")
-    return words, vectors
+        raise ConfigError(f"words: {directory}: {len(words)} words, vectors of shape {vectors.shape}")
+    return words, vectors, matrix

@@ -19,9 +19,12 @@ from transformers import AutoModel, AutoTokenizer
 from mawaqif.errors import ConfigError, InputError
 from mawaqif.train.config import Section
 from mawaqif.train.corpus import Batches, MaskedBatch
+from mawaqif.train.encoders import find_words
 from mawaqif.train.pretext import ReplacedPieces, build_objective
 from mawaqif.train.pretrain import Progress, prepare_text, pretrain, schedule
 from mawaqif.train.settings import PretrainConfig
+from mawaqif.train.words import save_words
+from mawaqif.words import fold_word
 
 SHAPES: dict[str, dict[str, Any]] = {
     "modernbert": {"max_position_embeddings": 64, "local_attention": 8, "global_attn_every_n_layers": 2},
@@ -214,6 +217,87 @@ def test_embeddings_from_cooccurrences_begin_a_run_which_resumes(configure: Conf
 def test_an_initial_encoder_keeps_its_embeddings(configure: Configure, tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="embeddings: cooccurrence begins a new encoder"):
         configure(embeddings="cooccurrence", encoder=None, initial=tmp_path)
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> Path:
+    """Vectors of the text's words."""
+    folded = [fold_word(word.translate(str.maketrans("أإآ", "ااا"))) for word in WORDS]
+    vectors = np.random.default_rng(0).normal(size=(len(folded), 8)).astype(np.float32)
+    save_words(tmp_path / "words", folded, vectors)
+    return tmp_path / "words"
+
+
+def test_an_encoder_that_reads_vectors_of_words(configure: Configure, words: Path) -> None:
+    """They are kept, a matrix is learned, both go with the encoder, and a further sitting goes on with them."""
+    first = configure("first", words=words, max_tokens=128 * 60)
+    learnt = list(pretrain(first))[-1].held_out
+    tokenizer = Tokenizer.from_file(str(first.output / "tokenizer.json"))
+    found = find_words(str(first.output), None, tokenizer, 32)
+    given = find_words(str(first.output), words, tokenizer, 32)
+    assert found
+    assert given
+    assert found.table.words == given.table.words
+    assert torch.equal(found.vectors.weight, given.vectors.weight.bfloat16().float())
+    assert found.into.weight.abs().mean() > 0.01
+    assert not given.into.weight.any()
+
+    settings = {"encoder": None, "initial": first.output, "held_out_every": 1, "max_tokens": 128}
+    goes_on, anew = (
+        list(pretrain(configure(name, **settings, words=path)))[-1].held_out
+        for name, path in [("second", None), ("third", words)]
+    )
+    assert learnt is not None
+    assert goes_on is not None
+    assert anew is not None
+    assert abs(goes_on - learnt) < abs(anew - learnt)
+    assert (first.output.parent / "second" / "words.txt").exists()
+    with pytest.raises(ConfigError, match="a matrix of shape"):
+        find_words(str(first.output), None, tokenizer, 16)
+
+
+def test_only_words_that_are_shown_are_looked_up(configure: Configure, words: Path) -> None:
+    """What is hidden shows in the vectors no more than in the pieces."""
+    config = configure(words=words, max_tokens=128)
+    assert len(list(pretrain(config))) == 1
+    tokenizer, tokens = prepare_text(config)
+    objective = build_objective(config, tokenizer)
+    assert objective.words
+    batch = Batches(config, tokenizer, tokens).at(0)
+    rows, all_rows = objective.words.rows(batch.inputs), objective.words.rows(batch.ids)
+    hidden = batch.inputs == tokenizer.token_to_id("[MASK]")
+    assert all_rows[hidden].any()
+    assert not rows[hidden].any()
+    plain = (hidden | (batch.inputs == batch.ids)).all(dim=1)  # sequences without random pieces
+    assert plain.any()
+    assert torch.equal(rows[plain][~batch.chosen[plain]], all_rows[plain][~batch.chosen[plain]])
+
+
+@pytest.mark.parametrize("model_type", ["modernbert", "bert"])
+def test_an_interrupted_run_with_vectors_of_words_goes_on(configure: Configure, words: Path, model_type: str) -> None:
+    _assert_resumes(configure, words=words, model_type=model_type)
+
+
+def test_replaced_pieces_with_vectors_of_words(configure: Configure, words: Path) -> None:
+    """The generator reads those that it learned with, the encoder its own."""
+    first = configure("generator", max_tokens=128 * 30, words=words)
+    assert len(list(pretrain(first))) == 30
+    given = {"objective": "replaced", "generator": first.output, "encoder": None, "initial": first.output}
+    tokenizer, _ = prepare_text(first)
+    objective = build_objective(configure("replaced", **given), tokenizer)
+    assert isinstance(objective, ReplacedPieces)
+    assert objective.words
+    assert objective.generator.words
+    assert torch.equal(objective.words.into.weight, objective.generator.words.into.weight)
+    assert "words.into.weight" in dict(objective.trained().named_parameters())
+    _assert_resumes(configure, **given)
+
+
+def test_other_words_are_another_run(configure: Configure, words: Path) -> None:
+    list(pretrain(configure(words=words, max_tokens=128)))
+    np.save(words / "vectors.npy", np.ones((len(WORDS), 8), np.float32))
+    with pytest.raises(ConfigError, match="content of the data"):
+        list(pretrain(configure(words=words, max_tokens=128)))
 
 
 def test_an_encoder_learns_to_tell_replaced_pieces(configure: Configure, generator: dict[str, Any]) -> None:

@@ -72,6 +72,15 @@ def test_alef_is_kept_where_that_is_wanted() -> None:
     assert normal("أمل إلى آخر ٱسم، شُكْرًا", fold_alef=False) == ["أمل", "إلى", "آخر", "ٱسم،", "شكرا"]
 
 
+def test_letters_that_are_as_frequent_as_others_are_chosen_alike_each_time() -> None:
+    """Of more letters than are kept, whatever the order of a hash table."""
+    texts = [" ".join(chr(0x4E00 + n) * 2 for n in range(700)), "النخيل القمر النخيل"]
+    vocabularies = [train_tokenizer(texts, 900).get_vocab() for _ in range(2)]
+    assert vocabularies[0] == vocabularies[1]
+    assert {"ا", chr(0x4E00)} <= vocabularies[0].keys()
+    assert chr(0x4E00 + 699) not in vocabularies[0]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

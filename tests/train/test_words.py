@@ -65,9 +65,14 @@ def test_words_used_alike_lie_together(tiny_tokenizer: Tokenizer) -> None:
 def test_what_is_saved_is_read(tmp_path: Path) -> None:
     vectors = np.arange(8, dtype=np.float32).reshape(2, 4)
     save_words(tmp_path / "new", ["حزب", "مجلس"], vectors)
-    words, read = load_words(tmp_path / "new")
+    words, read, matrix = load_words(tmp_path / "new")
     assert words == ["حزب", "مجلس"]
     assert (read == vectors).all()
+    assert matrix is None
+    save_words(tmp_path / "learned", ["حزب", "مجلس"], vectors, vectors + 1)
+    *_, matrix = load_words(tmp_path / "learned")
+    assert matrix is not None
+    assert (matrix == vectors + 1).all()
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ def test_words_that_change_nothing_at_first(configure: Configure, tmp_path: Path
 
 
 def test_words_that_cannot_be_read(configure: Configure, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"model\.words: .*mawaqif words"):
+    with pytest.raises(ConfigError, match=r"words: .*mawaqif words"):
         setup(configure(model={"words": tmp_path}))
     save_words(tmp_path, ["الحزب"], np.ones((2, 8), np.float32))
     with pytest.raises(ConfigError, match="1 words, vectors of shape"):

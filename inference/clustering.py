@@ -6,7 +6,9 @@ from `configs/aliases.yaml` (states, armies, bodies); a capital that acts for it
 calls itself (جماعة, حركة, ميليشيا); a body's or law's other name in brackets or quotation marks right after it
 («وكالة الأنباء النورية (ونا)»); a person's short name inside a full one, or with names in the middle left out;
 a body's short definite name inside a longer one, but no known body's name in its middle («لجنة الأمم المتحدة
-للرصد» is not the United Nations). The canonical name is the longest form, without clitics.
+للرصد» is not the United Nations); what is called by some of the same words, the first among them, adjectives and
+nouns alike («السفارة الإيرانية», «سفارة إيران في الجزائر»; of issues, actors, laws and places even by the first alone).
+The canonical name is the longest form, without clitics.
 """
 
 from __future__ import annotations
@@ -15,8 +17,10 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from functools import cache, lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from mawaqif.article import Entity, Mention
 from mawaqif.tables import read_table
@@ -26,6 +30,7 @@ __all__ = [
     "BY_INCLUSION",
     "PEOPLES",
     "PERSONS",
+    "Capitals",
     "aliases",
     "capitals",
     "cluster",
@@ -54,6 +59,35 @@ PERSONS = ("PERS",)
 PEOPLES = ("NORP",)
 _BODIES = ("ORG",)
 _GLOSSED = ("ORG", "LAW")
+# Types whose first word alone may be the short form: «الخطة» of «خطة الإصلاح».
+_FIRST_WORD = ("ISSUE", "ACTOR", "LAW", "LOC")
+_STATES = ("GPE",)
+_DETERMINERS = frozenset({"هذا", "هذه", "ذلك", "تلك", "هؤلاء", "كافه", "جميع"})
+# Words that may stand before a name or its adjective: «نهر النيل», «الدولة التركية».
+_BEFORE = {
+    "GPE": frozenset({"دوله", "جمهوريه", "حكومه", "اقليم"}),
+    "LOC": frozenset({"نهر", "جزيره", "هضبه", "جبل", "قاره", "مرتفعات"}),
+    "ISSUE": _DETERMINERS | {"مشروع"},
+    "ACTOR": _DETERMINERS | {"قوات"},
+}
+# First words of bodies that go by several, and the usual one: «القوات المسلحة المصرية», «الجيش المصري».
+_USUAL = {
+    "قوات مسلحه": "جيش",
+    "قوات": "جيش",
+    "مجلس نواب": "برلمان",
+    "مجلس شوري": "برلمان",
+    "مخابرات": "استخبارات",
+    "مصرف": "بنك",
+}
+_OTHER_WORDS = re.compile(f"^(?:{'|'.join(_USUAL)})(?= )")
+_FORCES = "قوات "
+# With one of these a body's name is that of a part, or of another body.
+_PARTS = frozenset({"جويه", "خاصه", "بحريه", "بريه", "قضائيه", "ديمقراطيه", "ديمقراطي", "رئيس", "جنوب", "شمال"})
+_ENDING = re.compile("(?<=...)(?:يا|يه|ي|ا|ه)$")  # of an adjective, or of the noun that it is made of
+_LONG_NAME, _LONG_WORD = 6, 5  # letters from which on a name, a word of a longer one, is told in spite of a slip
+_WORD = re.compile(r"\w+")
+_FEMININE_VERB = re.compile(r"س?ت\w{2,}|\w{2,}ت")
+_DATELINE = re.compile(r"[،,] (\w+(?: \w+)?)")  # «طهران، إيران (…)»
 _GLOSS = re.compile(r"\s?(?:(\()|([\"«“]))\s?")  # what opens a second name right after the first
 
 
@@ -81,14 +115,25 @@ def _known_bodies() -> frozenset[str]:
     return frozenset(aliases().values())
 
 
+class Capitals(NamedTuple):
+    """Folded capital → folded name of its state; the folded words after which any of them is only a place; those that
+    are one but after the folded words of `acts`."""
+
+    states: dict[str, str]
+    places: frozenset[str]
+    cities: frozenset[str]
+    acts: frozenset[str]
+
+
 @cache
-def capitals() -> tuple[dict[str, str], frozenset[str]]:
-    """Folded capital → folded name of its state, and the folded words after which a capital is only a place."""
+def capitals() -> Capitals:
+    """The shipped table."""
     table = read_table("capitals")
     states = {
         name_key(city): aliases().get(name_key(state), name_key(state)) for city, state in table["capitals"].items()
     }
-    return states, frozenset(map(fold, table["places"]))
+    places, acts = (frozenset(map(fold, table[words])) for words in ("places", "acts"))
+    return Capitals(states, places, frozenset(map(name_key, table["cities"])), acts)
 
 
 def cluster(text: str, spans: Sequence[tuple[int, int, str, float]]) -> tuple[list[Mention], list[Entity]]:
@@ -170,15 +215,31 @@ def people_key(key: str) -> str:
 
 def state_of_capital(key: str, text: str, start: int, end: int) -> str | None:
     """The state that a capital's mention stands for; None where it is only a place, or no capital."""
-    states, places = capitals()
-    if key not in states:
+    table = capitals()
+    if key not in table.states:
         return None
-    before = fold(text[max(0, start - 40) : start]).split()
-    if fold(text[start]) == "ب" and not key.startswith("ب"):
-        return None
+    state, clitic = table.states[key], fold(text[start])
     if not text[:start].strip():
-        return None if text[end : end + 2].strip()[:1] in tuple(":-–—(/،") else states[key]
-    return None if before and places & {before[-1], before[-1].removeprefix("و")} else states[key]
+        place = key in table.cities or text[end : end + 2].strip()[:1] in tuple(":-–—(/،")
+        return None if place else state
+    before = _WORD.findall(fold(text[max(0, start - 40) : start]))[-3:] or [""]
+    last = before[-1].removeprefix("و")
+    if last == "من" and before[-2:][0].removeprefix("ال").startswith("مدعوم"):
+        return state
+    following = _DATELINE.match(text, end)
+    place = (
+        (clitic == "ب" and not key.startswith("ب"))
+        or any(word.endswith("عاصمه") for word in before)
+        or bool(table.places & {last, before[-1]})
+        or (following is not None and aliases().get(name_key(following[1]), name_key(following[1])) == state)
+        or (
+            key in table.cities
+            and last not in table.acts
+            and not _FEMININE_VERB.fullmatch(last)
+            and (clitic not in "ول" or key.startswith(clitic))
+        )
+    )
+    return None if place else state
 
 
 def _most_heard(names: list[str], label: str, heard: Counter[tuple[str, str]]) -> str:
@@ -209,9 +270,7 @@ def _include(clusters: list[_Cluster]) -> list[_Cluster]:
     the first one after."""
     kept = list(clusters)
     for small in sorted(clusters, key=lambda c: len(c.key.split())):
-        if small.type not in BY_INCLUSION:
-            continue
-        hosts = [c for c in kept if c is not small and c.type == small.type and shortens(small.key, c.key, c.type)]
+        hosts = [c for c in kept if c is not small and c.type == small.type and _may_be(small.key, c.key, c.type)]
         if not hosts:
             continue
         before = [c for c in hosts if c.mentions[0] < small.mentions[0]]
@@ -220,6 +279,59 @@ def _include(clusters: list[_Cluster]) -> list[_Cluster]:
         host.mentions = sorted([*host.mentions, *small.mentions])
         kept.remove(small)
     return sorted(kept, key=lambda c: c.mentions[0])
+
+
+def _may_be(short: str, long: str, type: str) -> bool:
+    if not short or not long:  # nothing is left of a name of signs
+        return False
+    if type in PERSONS:
+        return shortens(short, long, type) or _misspells(short.split(), long.split())
+    return (type in BY_INCLUSION and shortens(short, long, type)) or _abridges(short, long, type)
+
+
+def _abridges(short: str, long: str, type: str) -> bool:
+    """Whether all words of one key, the first of both the same, are among those of the other, whatever their order and
+    whether adjectives or nouns: «المجلس التركي», «المجلس الوطني في تركيا». Of bodies also, whether they differ only in
+    how such a body is called."""
+    few, many = _stems(short, type), _stems(long, type)
+    if type in _BODIES:
+        usual = {
+            frozenset(_stems(_OTHER_WORDS.sub(lambda found: _USUAL[found[0]], key), type)) for key in (short, long)
+        }
+        if (len(usual) == 1 and len(few) > 1) or long == _FORCES + short:
+            return True
+        if _PARTS & (set(long.split()) ^ set(short.split())):
+            return False
+    if few[0] != many[0] or not set(few) <= set(many):
+        return False
+    return len(few) > 1 or type in _FIRST_WORD or (type in _STATES and len(many) == 1 and " " in f"{short}{long}")
+
+
+@lru_cache(maxsize=1 << 14)
+def _stems(key: str, type: str) -> tuple[str, ...]:
+    """The words of a key without the endings of adjectives, and without what may stand before the name."""
+    words = key.split()
+    if len(words) > 1 and words[0] in _BEFORE.get(type, ()):
+        del words[0]
+    return tuple(_ENDING.sub("", word) for word in words)
+
+
+def _misspells(short: list[str], long: list[str]) -> bool:
+    """«برنسون» of «أندرو برونسون»: long words, one letter of which is missing, another, or has changed places."""
+    if len(short) == 1:
+        return min(len(short[0]), len(long[-1])) >= _LONG_NAME and _one_slip(short[0], long[-1])
+    return len(short) == len(long) and all(
+        a == b or (min(len(a), len(b)) >= _LONG_WORD and _one_slip(a, b)) for a, b in zip(short, long, strict=True)
+    )
+
+
+@lru_cache(maxsize=1 << 14)
+def _one_slip(word: str, other: str) -> bool:
+    if abs(len(word) - len(other)) > 1:
+        return False
+    steps = SequenceMatcher(None, word, other, autojunk=False).get_opcodes()
+    slips = sum(max(b - a, d - c) for kind, a, b, c, d in steps if kind != "equal")
+    return slips == 1 or (slips == 2 and sorted(word) == sorted(other))
 
 
 def shortens(short: str, long: str, type: str) -> bool:

@@ -327,8 +327,9 @@ _OWN_WA = re.compile(
 )
 _OWN_LA = re.compile(
     "(?:لبنان|ليبي)(?:ا|ي|يون|يين)?|لندن|لج(?:نه|ان)|لحج|لواء|لو(?:كسمبورغ|زان|س|يس|لا|ران)|لحود|لطفي|"
-    "لي(?:ون|و|لي|برمان|توانيا|بيريا|ندسي|ما|كود|ز)|لا(?:هاي|فروف|ريجاني|تفيا|وس|بيد|را|غوس)"
+    "لي(?:ون|و|لي|برمان|توانيا|بيريا|ندسي|ما|كود|ز)|لا(?:هاي|فروف|ريجاني|تفيا|وس|بيد|را|غوس|جي(?:ون|ين)?)"
 )
+_OWN_KA = "كاس"  # كأس, of all that begin with كأ
 
 
 def strip_proclitics(word: str) -> list[str]:
@@ -361,11 +362,12 @@ def _readings(word: str, letters: str) -> Iterator[str]:
     attached = (
         (next_first.startswith("ال") and len(next_first) > 3)
         or (next_first.startswith(("لل", "بال", "كال")) and letter in "وف" and len(next_first) > 5)
-        or rest[0] in "أإآ"
+        or (rest[0] in "أإآ" and first != _OWN_KA)
         or not "\u0621" <= rest[0] <= "\u06ff"
         or "ـ" in clitic[1]
         or (letter == "و" and not _OWN_WA.fullmatch(first) and rest[0] not in "اي")
         or (letter == "ل" and not _OWN_LA.fullmatch(first))
+        or next_first == _OWN_KA
         or (letter == "ب" and (rest[0] in _LONE_BA or _OWN_WA.fullmatch(next_first) or _OWN_LA.fullmatch(next_first)))
     )
     if not attached:

@@ -246,7 +246,7 @@ def _main_state(article: Article) -> str | None:
 def _state_in(key: str) -> str | None:
     """The form of the state that a name is, has for its capital, or ends with."""
     last = key.rpartition(" ")[2]
-    return _states().get(key) or capitals()[0].get(key) or _adjectives().get(_adjective(last))
+    return _states().get(key) or capitals().states.get(key) or _adjectives().get(_adjective(last))
 
 
 def _state(article: Article, entity: Entity) -> str | None:
@@ -255,7 +255,7 @@ def _state(article: Article, entity: Entity) -> str | None:
     A capital whose name is a state's as well (عمان) says nothing.
     """
     key = name_key(entity.name)
-    states, _ = capitals()
+    states = capitals().states
     if key not in states or key in aliases() or entity.type in BY_INCLUSION:
         return None
     spans = ((mention.start, mention.end) for mention in article.mentions_of(entity.id))

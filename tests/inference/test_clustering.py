@@ -52,10 +52,20 @@ def test_attached_clitics_do_not_part_a_name() -> None:
         ("قالت إيران ذلك، وعقد اللقاء بطهران.", False),
         ("طهران: قالت إيران إن العرض ناقص.", False),
         ("طهران ترفض العرض الذي قدم إلى إيران.", True),
+        ("قالت إيران ذلك للجماعات المدعومة من طهران.", True),
+        ("طالب الوفد إيران بالرد، ثم غادر العاصمة الإيرانية، طهران.", False),
+        ("قبيل اللقاء طهران، إيران (وكالات)", False),
+        ("بيروت: رفض لبنان العرض.", False),
+        ("رفض لبنان العرض، وأكدت بيروت أنه ناقص.", True),
+        ("رفض لبنان العرض، وتصر بيروت على غيره.", True),
+        ("رفض لبنان العرض، وهذه أسماء أهم فنادق بيروت.", False),
     ],
 )
 def test_a_capital_that_acts_is_its_state(text: str, merged: bool) -> None:
-    names = sorted(["إيران", "بطهران" if "بطهران" in text else "طهران"], key=text.index)
+    state, capital = ("لبنان", "بيروت") if "بيروت" in text else ("إيران", "طهران")
+    names = sorted(
+        [state, f"ب{capital}" if f"ب{capital}" in text else capital], key=lambda name: f" {text}".index(f" {name}")
+    )
     article = tag(text, *[(name, "GPE") for name in names])
     assert groups(article) == ([0, 0] if merged else [0, 1])
 
@@ -73,10 +83,35 @@ def test_names_between_the_first_and_the_last_may_be_left_out() -> None:
 
 
 def test_the_capitals_are_well_formed() -> None:
-    states, places = capitals()
+    states, places, cities, acts = capitals()
     assert len(states) > 20
     assert all(key and state and key != state for key, state in states.items())
     assert "في" in places
+    assert cities < states.keys()
+    assert not places & acts
+
+
+@pytest.mark.parametrize(
+    ("label", "names", "expected"),
+    [
+        ("FAC", ["السفارة النورية", "سفارة نوريا", "سفارة سدرستان"], [0, 0, 1]),
+        ("ORG", ["الشرطة النورية الاتحادية", "الشرطة الاتحادية النورية"], [0, 0]),
+        ("ORG", ["المجلس الوطني النوري", "المجلس النوري", "الحزب النوري"], [0, 0, 1]),
+        ("ORG", ["القوات الجوية النورية", "القوات النورية"], [0, 1]),
+        ("ORG", ["القوات المسلحة النورية", "الجيش النوري", "برلمان نوريا", "مجلس النواب النوري"], [0, 0, 1, 1]),
+        ("ORG", ["قوات التحالف", "التحالف"], [0, 0]),
+        ("ORG", ["الحكومة النورية", "السلطات النورية", "حكومة سدرستان"], [0, 1, 2]),
+        ("ISSUE", ["خطة الإصلاح", "هذه الخطة", "الخطة الإصلاحية الجديدة", "مشروع الخطة"], [0, 0, 0, 0]),
+        ("ISSUE", ["رفع الرسوم", "الرسوم"], [0, 1]),
+        ("ACTOR", ["المحتجين", "محتجين غاضبين", "نواب"], [0, 0, 1]),
+        ("GPE", ["نوريا", "الدولة النورية", "دولة سدرستان"], [0, 0, 1]),
+        ("LOC", ["نهر الزاب", "الزاب", "الزاب الأعلى"], [0, 0, 0]),
+        ("PERS", ["أندرو برونسون", "برنسون", "جوزيف برانسون", "أندريو برونسون"], [0, 0, 1, 0]),
+        ("PERS", ["محمد الهاشمي", "محمود الهاشمي", "حسني", "حسين"], [0, 1, 2, 3]),
+    ],
+)
+def test_what_is_called_by_some_of_the_same_words_is_one(label: str, names: list[str], expected: list[int]) -> None:
+    assert groups(tag(" ثم ".join(names), *[(name, label) for name in names])) == expected
 
 
 def test_a_letter_that_other_mentions_keep_is_part_of_the_name() -> None:

@@ -18,6 +18,7 @@ from mawaqif.encoding import pad_windows, special_ids
 from mawaqif.errors import ConfigError
 from mawaqif.train.examples import Example, Sentence, collate
 from mawaqif.train.objective import IGNORED, Batch, count
+from mawaqif.train.spelling import Respelling
 from mawaqif.train.views import views
 
 _POOL = 8  # batches that are sorted by length together
@@ -57,11 +58,12 @@ class Batches:
         noisy: Sequence[Example] = (),
         noisy_share: float = 0.0,
         cut_share: float = 0.0,
+        respelling: Respelling | None = None,
         word_dropout: float = 0.0,
         seed: int = 0,
     ) -> None:
         self.examples, self.sentences, self.ids = examples, sentences, special_ids(tokenizer)
-        self.noisy, self.noisy_share, self.cut_share = noisy, noisy_share, cut_share
+        self.noisy, self.noisy_share, self.cut_share, self.respelling = noisy, noisy_share, cut_share, respelling
         self.batch_articles, self.batch_sentences, self.steps = batch_articles, batch_sentences, steps
         self.word_dropout, self.seed = word_dropout, seed
         hidden = [tokenizer.token_to_id(name) for name in ("[MASK]", "<mask>")]
@@ -76,8 +78,14 @@ class Batches:
     def epoch(self, number: int, first: int = 0) -> Iterator[list[Step]]:
         """The updates of an epoch, from update `first` on."""
         order = random.Random(f"{self.seed} {number}")
-        shares = {"noisy_share": self.noisy_share, "cut_share": self.cut_share}
-        shown = views(self.examples, self.noisy, np.random.default_rng([self.seed, number]), **shares)
+        shown = views(
+            self.examples,
+            self.noisy,
+            np.random.default_rng([self.seed, number]),
+            noisy_share=self.noisy_share,
+            cut_share=self.cut_share,
+            respelt=self.respelling.epoch(number) if self.respelling else None,
+        )
         batches = self._by_length(shown, order)
         for update in range(len(self)):
             chosen = batches[update * self.steps : (update + 1) * self.steps]

@@ -49,6 +49,7 @@ from mawaqif.train.objective import loss_sums
 from mawaqif.train.processes import anywhere, meet, shared
 from mawaqif.train.scores import dev_scores
 from mawaqif.train.settings import FinetuneConfig, Training
+from mawaqif.train.spelling import Respelling
 from mawaqif.train.state import State
 from mawaqif.train.tokenizer import with_arabert_preprocessing
 
@@ -94,9 +95,15 @@ class Run:
             noisy=self.noisy,
             noisy_share=training.noisy_share,
             cut_share=training.cut_share,
+            respelling=self.respelling(),
             word_dropout=training.word_dropout,
             seed=training.seed,
         )
+
+    def respelling(self) -> Respelling | None:
+        share, seed = self.config.training.spelling_share, self.config.training.seed
+        how = self.articles, self.tokenizer, self.labels, self.config.model.max_tokens
+        return Respelling(*how, share=share, seed=seed) if share else None
 
 
 def setup(config: FinetuneConfig) -> Run:

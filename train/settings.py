@@ -98,6 +98,7 @@ class Training(Section):
     word_dropout: float = Field(0.0, ge=0, lt=1)
     noisy_share: float = Field(0.5, ge=0, le=1)
     cut_share: float = Field(0.0, ge=0, le=1)
+    spelling_share: float = Field(0.0, ge=0, le=1)
     mention_weight: float = Field(1.0, ge=0)
     ner_weight: float = Field(1.0, ge=0)
     stance_weight: float = Field(0.1, ge=0)

@@ -2,12 +2,13 @@
 
 With gold entities alone a model never learns what to do with entities that are wrong, and with whole articles alone it
 never sees a lone sentence. So each epoch shows each window in one view: with gold entities or with those that a model
-found in it (`mawaqif crossfit`), whole or cut down to a run of its sentences.
+found in it (`mawaqif crossfit`), as it is or respelt (`mawaqif.train.spelling`), whole or cut down to a run of its
+sentences.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,9 +25,11 @@ def views(
     *,
     noisy_share: float = 0.0,
     cut_share: float = 0.0,
+    respelt: Mapping[int, Example] | None = None,
 ) -> list[Example]:
-    """One view of every window. `noisy` holds the same windows as `gold`, or nothing."""
-    chosen = [noisy[n] if noisy and rng.random() < noisy_share else example for n, example in enumerate(gold)]
+    """One view of every window. `noisy` holds the same windows as `gold`, or nothing; `respelt` some, by number."""
+    plain = [(respelt or {}).get(n, example) for n, example in enumerate(gold)]
+    chosen = [noisy[n] if noisy and rng.random() < noisy_share else example for n, example in enumerate(plain)]
     return [cut(example, rng) if rng.random() < cut_share else example for example in chosen]
 
 

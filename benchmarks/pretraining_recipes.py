@@ -71,6 +71,7 @@ RECIPES = {
     "sequences of 512 throughout": Recipe(["stages=[{context: 512}]"]),
     "replaced pieces in the second half": Recipe(replaced=True),
     "random embeddings": Recipe(["embeddings=random"]),
+    "hidden words told by their vectors": Recipe(["word_weight=0.3"]),
 }
 
 

@@ -3,7 +3,8 @@
 Masked language modelling (Devlin et al. 2019) computes its loss at hidden positions only. Replaced-token detection
 (Clark et al. 2020) has one at every position: a masked language model, the generator, fills hidden words with what it
 deems likely, and the encoder tells each piece that is not the text's. Here the generator is a finished model that does
-not change (as in Fast-ELECTRA, Dong et al. 2024).
+not change (as in Fast-ELECTRA, Dong et al. 2024). Where vectors of words are read, the encoder may also tell which
+vector a hidden word has: one of all in the batch, so that words that are alike are told apart last.
 """
 
 from __future__ import annotations
@@ -62,19 +63,41 @@ class Objective(nn.Module):
 
 
 class MaskedWords(Objective):
-    """Cross-entropy of hidden pieces: the vocabulary projection runs on a quarter of the tokens."""
+    """Cross-entropy of hidden pieces: the vocabulary projection runs on a quarter of the tokens.
+
+    In training, `word_weight` times that of the vectors of the hidden words among those of the batch is added.
+    """
+
+    def __init__(self, model: PreTrainedModel, words: WordVectors | None = None, word_weight: float = 0.0) -> None:
+        super().__init__(model, words)
+        self.word_weight = word_weight if words else 0.0
+        if words and word_weight:
+            self.tell = nn.Linear(model.config.hidden_size, words.vectors.embedding_dim).to(model.dtype)
 
     def forward(self, batch: MaskedBatch) -> torch.Tensor:
-        logits = self.logits(batch.inputs, batch.chosen)
-        return F.cross_entropy(logits.float(), batch.ids[batch.chosen], reduction="sum")
+        hidden = self.states(batch.inputs)[batch.chosen]
+        loss = F.cross_entropy(self._logits(hidden).float(), batch.ids[batch.chosen], reduction="sum")
+        if self.word_weight and self.training:
+            loss = loss + self.word_weight * self._word_loss(hidden, batch)
+        return loss
 
     def logits(self, inputs: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
         """Of each piece of the vocabulary at the chosen positions. Shape [chosen, vocabulary]."""
-        hidden = self.states(inputs)[chosen]
+        return self._logits(self.states(inputs)[chosen])
+
+    def _logits(self, hidden: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = (
             self.model.decoder(self.model.head(hidden)) if hasattr(self.model, "decoder") else self.model.cls(hidden)
         )
         return logits
+
+    def _word_loss(self, hidden: torch.Tensor, batch: MaskedBatch) -> torch.Tensor:
+        """The summed cross-entropy of the words of the chosen pieces that have a vector, `hidden` [chosen, width]."""
+        assert self.words is not None
+        rows = self.words.rows(batch.ids)[batch.chosen]
+        known, place = rows[rows > 0].unique(return_inverse=True)
+        likeness = self.tell(hidden[rows > 0]) @ self.words.vectors(known).T
+        return F.cross_entropy(likeness.float(), place, reduction="sum")
 
     def count(self, batch: MaskedBatch) -> int:
         return int(batch.chosen.sum())
@@ -140,8 +163,10 @@ def build_objective(config: PretrainConfig, tokenizer: Tokenizer) -> Objective:
     else:
         model = random_masked_model(config.encoder or {}, tokenizer)
     words = _words(model, config.initial, config.words, tokenizer)
+    if config.word_weight and words is None:
+        raise ConfigError("word_weight: the run reads no vectors of words; give `words`, or set it to 0")
     if config.generator is None:
-        return MaskedWords(model, words)
+        return MaskedWords(model, words, config.word_weight)
     own, other = tokenizer.get_vocab(), read_tokenizer(config.generator, "generator").get_vocab()
     if own != other:
         raise ConfigError(

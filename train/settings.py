@@ -157,6 +157,7 @@ class PretrainConfig(Section):
     objective: Literal["masked", "replaced"] = "masked"
     generator: Path | None = None
     mask_rate: float = Field(0.25, gt=0, lt=1)
+    word_weight: float = Field(0.0, ge=0)
     optimizer: Literal["muon", "adamw"] = "muon"
     learning_rate: float = Field(2e-3, gt=0)
     weight_decay: float = Field(0.01, ge=0)
@@ -184,4 +185,6 @@ class PretrainConfig(Section):
     def _a_generator_where_it_is_used(self) -> PretrainConfig:
         if (self.generator is None) == (self.objective == "replaced"):
             raise ValueError("the objective `replaced`, and it alone, needs a generator, a masked language model")
+        if self.word_weight and self.generator:
+            raise ValueError("word_weight belongs to the objective `masked`; set it to 0")
         return self

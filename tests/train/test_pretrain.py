@@ -20,7 +20,7 @@ from mawaqif.errors import ConfigError, InputError
 from mawaqif.train.config import Section
 from mawaqif.train.corpus import Batches, MaskedBatch
 from mawaqif.train.encoders import find_words
-from mawaqif.train.pretext import ReplacedPieces, build_objective
+from mawaqif.train.pretext import MaskedWords, ReplacedPieces, build_objective
 from mawaqif.train.pretrain import Progress, prepare_text, pretrain, schedule
 from mawaqif.train.settings import PretrainConfig
 from mawaqif.train.words import save_words
@@ -275,7 +275,25 @@ def test_only_words_that_are_shown_are_looked_up(configure: Configure, words: Pa
 
 @pytest.mark.parametrize("model_type", ["modernbert", "bert"])
 def test_an_interrupted_run_with_vectors_of_words_goes_on(configure: Configure, words: Path, model_type: str) -> None:
-    _assert_resumes(configure, words=words, model_type=model_type)
+    _assert_resumes(configure, words=words, model_type=model_type, word_weight=0.5)
+
+
+def test_telling_the_vectors_of_hidden_words(configure: Configure, words: Path) -> None:
+    """It adds to the loss of training alone, and is learned; without vectors there is nothing to tell."""
+    config = configure(words=words, word_weight=0.5, max_tokens=128 * 40)
+    training = [step.loss for step in pretrain(config)]
+    assert training[-1] < training[0]
+    tokenizer, tokens = prepare_text(config)
+    objective = build_objective(config, tokenizer).train()
+    assert isinstance(objective, MaskedWords)
+    batch = Batches(config, tokenizer, tokens).at(0)
+    with torch.no_grad():
+        told = objective(batch) - objective.eval()(batch)
+    assert told > 0.25 * objective.count(batch)  # nats: far from nothing
+    with pytest.raises(ConfigError, match="word_weight: the run reads no vectors"):
+        build_objective(configure(word_weight=0.5), tokenizer)
+    with pytest.raises(ValidationError, match="word_weight belongs to the objective `masked`"):
+        configure(word_weight=0.5, objective="replaced", generator=config.output, encoder=None, initial=config.output)
 
 
 def test_replaced_pieces_with_vectors_of_words(configure: Configure, words: Path) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer
@@ -95,8 +96,12 @@ class MaskedWords(Objective):
         """The summed cross-entropy of the words of the chosen pieces that have a vector, `hidden` [chosen, width]."""
         assert self.words is not None
         rows = self.words.rows(batch.ids)[batch.chosen]
-        known, place = rows[rows > 0].unique(return_inverse=True)
-        likeness = self.tell(hidden[rows > 0]) @ self.words.vectors(known).T
+        met = rows > 0
+        known, place = (
+            torch.from_numpy(part).to(rows.device)
+            for part in np.unique(rows[met].numpy(force=True), return_inverse=True)
+        )
+        likeness = self.tell(hidden[met]) @ self.words.vectors(known).T
         return F.cross_entropy(likeness.float(), place, reduction="sum")
 
     def count(self, batch: MaskedBatch) -> int:

@@ -1,12 +1,14 @@
 """Which way of pre-training makes the better encoder in the same time? Small runs from random weights, each probed.
 
     python benchmarks/pretraining_recipes.py configs/pretrain.yaml --ner ../shared/data/ner --output runs/recipes \
-        embeddings=cooccurrence [--minutes 8] [--recipes reference "mask 40 %"] [--epochs 4] [--rate 4e-4] [key=value …]
+        embeddings=cooccurrence words=runs/words [--minutes 8] [--recipes reference "mask 40 %"] [--epochs 4] \
+        [--rate 4e-4] [key=value …]
 
 Every recipe changes one thing of the configuration. Each first runs for some steps to find its tokens a second
 (compilation left out), then from random weights for the tokens that it makes in `--minutes`, its whole schedule in
 them; then `benchmarks/encoder_probe.py` fine-tunes it on ANERcorp, one seed. So a recipe with slower steps sees fewer
-tokens, as it would in a real run. Held-out losses compare only between recipes of one vocabulary and objective.
+tokens, as it would in a real run. Held-out losses compare only between recipes of one vocabulary and objective. The
+last recipe needs vectors of words (`words=`, what `mawaqif words` made).
 
 What is done stands in `results.jsonl` of the output, and the same command goes on after it: a recipe takes its minutes
 twice over with preparation and probe. Let nothing else run beside it. Prints a Markdown table. Run it with the

@@ -109,6 +109,11 @@ def aliases() -> dict[str, str]:
     return {name_key(name): name_key(group[0]) for group in read_table("aliases") for name in group}
 
 
+def _first_name(key: str) -> str:
+    """The folded first name of the key's group in the table; the key itself where it is in none."""
+    return aliases().get(key, key)
+
+
 @cache
 def _known_bodies() -> frozenset[str]:
     """The folded first names of the table's groups."""
@@ -129,9 +134,7 @@ class Capitals(NamedTuple):
 def capitals() -> Capitals:
     """The shipped table."""
     table = read_table("capitals")
-    states = {
-        name_key(city): aliases().get(name_key(state), name_key(state)) for city, state in table["capitals"].items()
-    }
+    states = {name_key(city): _first_name(name_key(state)) for city, state in table["capitals"].items()}
     places, acts = (frozenset(map(fold, table[words])) for words in ("places", "acts"))
     return Capitals(states, places, frozenset(map(name_key, table["cities"])), acts)
 
@@ -146,7 +149,7 @@ def cluster(text: str, spans: Sequence[tuple[int, int, str, float]]) -> tuple[li
     for number, (_, _, label, _) in enumerate(spans):
         name = _most_heard(readings[number], label, heard)
         key = people_key(name_key(name)) if label in PEOPLES else name_key(name)
-        key = state_of_capital(key, text, *spans[number][:2]) or aliases().get(key, key)
+        key = state_of_capital(key, text, *spans[number][:2]) or _first_name(key)
         bare = _body_key(key, label)
         found = clusters.setdefault((label, bare), _Cluster(label, key))
         found.key = min(found.key, key, key=len)  # «النخيل» alone may be short for a longer name, «حركة النخيل» is not
@@ -205,7 +208,7 @@ def _body_key(key: str, label: str) -> str:
     first, _, rest = key.partition(" ")
     if label not in _BODIES or not rest or first not in _GROUPS:
         return key
-    return aliases().get(rest, rest)
+    return _first_name(rest)
 
 
 def people_key(key: str) -> str:
@@ -231,7 +234,7 @@ def state_of_capital(key: str, text: str, start: int, end: int) -> str | None:
         (clitic == "ب" and not key.startswith("ب"))
         or any(word.endswith("عاصمه") for word in before)
         or bool(table.places & {last, before[-1]})
-        or (following is not None and aliases().get(name_key(following[1]), name_key(following[1])) == state)
+        or (following is not None and _first_name(name_key(following[1])) == state)
         or (
             key in table.cities
             and last not in table.acts
@@ -294,15 +297,11 @@ def _abridges(short: str, long: str, type: str) -> bool:
     whether adjectives or nouns: «المجلس التركي», «المجلس الوطني في تركيا». Of bodies also, whether they differ only in
     how such a body is called."""
     few, many = _stems(short, type), _stems(long, type)
-    if type in _BODIES:
-        usual = {
-            frozenset(_stems(_OTHER_WORDS.sub(lambda found: _USUAL[found[0]], key), type)) for key in (short, long)
-        }
-        if (len(usual) == 1 and len(few) > 1) or long == _FORCES + short:
-            return True
-        if _PARTS & (set(long.split()) ^ set(short.split())):
-            return False
+    if type in _BODIES and ((len(few) > 1 and _usual_stems(short) == _usual_stems(long)) or long == _FORCES + short):
+        return True
     if few[0] != many[0] or not set(few) <= set(many):
+        return False
+    if type in _BODIES and _PARTS & (set(long.split()) ^ set(short.split())):
         return False
     return len(few) > 1 or type in _FIRST_WORD or (type in _STATES and len(many) == 1 and " " in f"{short}{long}")
 
@@ -314,6 +313,12 @@ def _stems(key: str, type: str) -> tuple[str, ...]:
     if len(words) > 1 and words[0] in _BEFORE.get(type, ()):
         del words[0]
     return tuple(_ENDING.sub("", word) for word in words)
+
+
+@lru_cache(maxsize=1 << 14)
+def _usual_stems(body: str) -> frozenset[str]:
+    """The stems of a body's key, with the usual word for what it is."""
+    return frozenset(_stems(_OTHER_WORDS.sub(lambda found: _USUAL[found[0]], body), "ORG"))
 
 
 def _misspells(short: list[str], long: list[str]) -> bool:

@@ -71,7 +71,7 @@ class MaskedWords(Objective):
 
     def __init__(self, model: PreTrainedModel, words: WordVectors | None = None, word_weight: float = 0.0) -> None:
         super().__init__(model, words)
-        self.word_weight = word_weight if words else 0.0
+        self.word_weight = word_weight
         if words and word_weight:
             self.tell = nn.Linear(model.config.hidden_size, words.vectors.embedding_dim).to(model.dtype)
 

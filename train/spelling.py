@@ -13,6 +13,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from mawaqif.article import Article
+from mawaqif.encoding import encode
 from mawaqif.labels import LabelSet
 from mawaqif.train.examples import Example, make_examples
 
@@ -48,7 +49,8 @@ class Respelling:
     ) -> None:
         self.articles, self.share, self.seed = articles, share, seed
         self._how = tokenizer, labels, max_tokens
-        self._windows = [len(make_examples([article], *self._how)) for article in articles]
+        texts = [article.text for article in articles]
+        self._windows = [len(encoded.windows) for encoded in encode(texts, tokenizer, max_tokens)]
 
     def epoch(self, number: int) -> dict[int, Example]:
         """Window number → the window respelt, for a `share` of the articles, always the same for one epoch.

@@ -5,6 +5,7 @@ Knows no model: it is fitted on the probabilities that one gives to none and to 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -89,15 +90,16 @@ class ScalingFit:
     pairs: int
 
 
-def fit_scaling(probabilities: Array, classes: Array) -> ScalingFit:
+def fit_scaling(probabilities: Array, classes: Array, sure: Array) -> ScalingFit:
     """Bias-corrected temperature scaling (Alexandari et al. 2020), fitted by maximum likelihood.
 
     One number divides all logits (Guo et al. 2017), another is added to that of none: a model trained with more
     weight on stances, or on gold entities, believes too much in stances, which no temperature can mend.
 
-    probabilities [pairs, classes] at temperature 1 and bias 0, class 0 being none; classes [pairs] the true ones. The
-    logarithm of a probability is its logit up to a constant of the row, which the softmax takes out again. Raises
-    InputError without pairs.
+    probabilities [pairs, classes] at temperature 1 and bias 0, class 0 being none; classes [pairs] the true ones; sure
+    [pairs] the probability that both ends are right, without which the pair has no stance. The logarithm of a
+    probability is its logit up to a constant of the row, which the softmax takes out again. Raises InputError without
+    pairs.
     """
     if not len(classes):
         raise InputError("there are no pairs of entities to fit a temperature on; give articles with entities")
@@ -108,8 +110,9 @@ def fit_scaling(probabilities: Array, classes: Array) -> ScalingFit:
         scaled = logits / np.exp(parameters[0])
         scaled[:, 0] += parameters[1]
         top = scaled.max(axis=1)
-        total = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
-        return float((total - scaled[rows, classes]).mean())
+        scaled -= top[:, None] + np.log(np.exp(scaled - top[:, None]).sum(axis=1))[:, None]
+        likely = sure * np.exp(scaled[rows, classes])
+        return -float(np.log(np.maximum(np.where(classes == 0, 1 - sure + likely, likely), _LEAST)).mean())
 
     start = np.zeros(2)
     best = minimize(loss, start, method="L-BFGS-B", bounds=[tuple(np.log(_TEMPERATURES)), _BIASES])
@@ -121,8 +124,9 @@ def gold_classes(
     gold: Iterable[Article],
     scored: Iterable[tuple[Article, Mapping[tuple[str, str], Array]]],
     stances: Sequence[str],
-) -> tuple[Array, Array]:
-    """Probabilities [pairs, 1 + stances] and the true class of each pair: 0 for none, then the stances in order.
+) -> tuple[Array, Array, Array]:
+    """Probabilities [pairs, 1 + stances], the true class of each pair (0 for none, then the stances in order), and how
+    sure its ends are (`Article.entity_scores`).
 
     `scored` are articles as found, each with the probabilities of its ordered pairs. What is true of entities as found
     is what gold says of the entities that they stand for (`mawaqif.eval.carry`), so the fit is about what users see.
@@ -130,10 +134,13 @@ def gold_classes(
     found = {article.id: (article, pairs) for article, pairs in scored}
     rows: list[Array] = []
     classes: list[int] = []
+    sure: list[float] = []
     for both in pair(gold, [article for article, _ in found.values()]):
         _, pairs = found.get(both.gold.id, (None, {}))
+        scores = both.predicted.entity_scores()
         truth = {(s.holder, s.target): 1 + stances.index(s.stance) for s in carry(both.gold, both.predicted).stances}
         for ends, probabilities in pairs.items():
             rows.append(probabilities)
             classes.append(truth.get(ends, 0))
-    return np.array(rows).reshape(-1, 1 + len(stances)), np.array(classes, dtype=np.int64)
+            sure.append(math.prod(scores.get(end, 1.0) for end in ends))
+    return np.array(rows).reshape(-1, 1 + len(stances)), np.array(classes, dtype=np.int64), np.array(sure)

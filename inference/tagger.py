@@ -139,7 +139,8 @@ class Tagger:
     ) -> Iterator[tuple[Article, dict[tuple[str, str], Floats]]]:
         """Articles with the mentions and entities found, and what the model thinks of each ordered pair of them.
 
-        Probabilities [1 + stances] of none and of each stance, by (holder, target): what `mawaqif calibrate` fits.
+        Probabilities [1 + stances] of none and of each stance, by (holder, target), if both ends are right: what
+        `mawaqif calibrate` fits.
         """
         stream = iter(articles)
         while batch := list(islice(stream, _BATCH)):
@@ -192,7 +193,8 @@ class Tagger:
         for article, encoded, pairs in zip(
             articles, encodings, self._score_pairs(articles, encodings, hidden), strict=True
         ):
-            stances = decide(pairs, encoded, self.labels, min_score, evidence, self.scaling.evidence_shift)
+            shift, sure = self.scaling.evidence_shift, article.entity_scores()
+            stances = decide(pairs, encoded, self.labels, min_score, evidence, shift, sure)
             decided.append(article.model_copy(update={"stances": stances}))
         return decided
 

@@ -89,7 +89,8 @@ class Entity(_Part):
 class Stance(_Part):
     """The position of `holder` (an entity id or AUTHOR) toward `target` (an entity id).
 
-    `evidence` is the span (start, end) of the words that show it.
+    `evidence` is the span (start, end) of the words that show it. `score` is the probability that all of it is right:
+    both ends are what their mentions say, and this is the stance between them.
     """
 
     holder: Id
@@ -168,6 +169,15 @@ class Article(_Part):
     def mentions_of(self, entity_id: str) -> list[Mention]:
         """The mentions of one entity, in the order in which the article lists them."""
         return [mention for mention in self.mentions if mention.entity == entity_id]
+
+    def entity_scores(self) -> dict[str, float]:
+        """How sure each entity is: the best score of its mentions. A mention without one, as in gold, counts as 1."""
+        best: dict[str, float] = {}
+        for mention in self.mentions:
+            if mention.entity is not None:
+                score = 1.0 if mention.score is None else mention.score
+                best[mention.entity] = max(best.get(mention.entity, 0.0), score)
+        return best
 
     def name_of(self, entity_id: str) -> str:
         """The canonical name of an entity; AUTHOR is its own name. Raises ArticleError as `entity` does."""

@@ -6,7 +6,7 @@ these functions, so a model is selected by what users will see. Needs numpy only
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -179,16 +179,19 @@ def decide(
     min_score: float,
     evidence: bool = True,
     evidence_shift: float = EVIDENCE_SHIFT,
+    entity_scores: Mapping[str, float] | None = None,
 ) -> list[Stance]:
     """The pairs whose most probable stance reaches `min_score`, strongest evidence span each, in text order.
 
-    evidence: whether to look for it; evidence_shift: see Scaling.
+    A stance scores its probability times the scores of both ends (`Article.entity_scores`; 1 for those not there): it
+    is right only where they are. evidence: whether to look for it; evidence_shift: see Scaling.
     """
     if not scores:
         return []
-    found, shift = [], np.float32(evidence_shift)
+    found, shift, sure = [], np.float32(evidence_shift), entity_scores or {}
+    ends = np.array([sure.get(holder, 1.0) * sure.get(target, 1.0) for holder, target in scores], dtype=np.float32)
     stances = np.stack([score.stance[1:] for score in scores.values()])
-    likeliest = zip(stances.argmax(axis=1).tolist(), stances.max(axis=1).tolist(), strict=True)
+    likeliest = zip(stances.argmax(axis=1).tolist(), (stances.max(axis=1) * ends).tolist(), strict=True)
     for ((holder, target), score), (label, probability) in zip(scores.items(), likeliest, strict=True):
         if probability < min_score:
             continue

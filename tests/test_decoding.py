@@ -174,6 +174,26 @@ def test_decide_respects_min_score_and_sorts_by_evidence(labels: LabelSet) -> No
     assert {s.evidence for s in decide(scores, encoded, labels, 0.0, evidence=False)} == {None}
 
 
+@given(seed=SEEDS, ends=st.tuples(st.floats(0, 1), st.floats(0, 1)), least=st.floats(0, 1))
+def test_a_stance_is_as_sure_as_its_ends(seed: int, ends: tuple[float, float], least: float) -> None:
+    labels, encoded, logits = LabelSet.default(), make_encoded([4]), random_logits(seed, 2, 3)
+    keys = [("e1", "e2"), (AUTHOR, "e2")]
+    scores = {
+        key: PairScore(softmax(row), np.ones(3, np.float32), np.zeros(6, np.float32), (0, 4))
+        for key, row in zip(keys, logits, strict=True)
+    }
+    sure = dict(zip(("e1", "e2"), ends, strict=True))
+    plain = {(s.holder, s.target): s for s in decide(scores, encoded, labels, 0.0)}
+    found = {(s.holder, s.target): s for s in decide(scores, encoded, labels, least, entity_scores=sure)}
+    for key, stance in plain.items():
+        expected = float(scores[key].stance[1:].max()) * sure.get(key[0], 1.0) * sure["e2"]
+        if abs(expected - least) > 1e-5:
+            assert (key in found) == (expected > least)
+        if key in found:
+            assert found[key].stance == stance.stance
+            assert found[key].score == pytest.approx(expected, abs=1e-4)
+
+
 @given(seed=SEEDS, temperature=st.floats(0.1, 10), bias=st.floats(-5, 5))
 def test_temperature_and_bias_scale_the_logits_before_the_softmax(seed: int, temperature: float, bias: float) -> None:
     encoded, pairs = make_encoded([4]), make_pairs(["e1", "e2"], [(0, 1), (1, 0)], 6)

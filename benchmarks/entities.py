@@ -2,8 +2,10 @@
 
     python benchmarks/entities.py runs/annotated.jsonl ../shared/data/news/train.jsonl [more.jsonl …]
 
-First, for each file: B³ of the rules' entities given the annotated mentions, and how many pairs of mentions they leave
-apart or put together wrongly (a pair of one type and two surfaces counts once an article). Then, over all files, the
+First, for each file: B³ of the rules' entities given the annotated mentions, how many pairs of mentions they leave
+apart or put together wrongly (a pair of one type and two surfaces counts once an article), and how many names hold an
+attached letter or lack their first one, with the embedded model's list of words and without (names that `mawaqif data
+attach` made are made by spelling, so this tells something only where names were annotated). Then, over all files, the
 loose rules: of the pairs of entities of one type that are still apart without these rules and that a rule would join,
 how many have mentions of one annotated entity.
 """
@@ -12,29 +14,39 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import combinations
 from pathlib import Path
 from unittest.mock import patch
 
+import mawaqif
 from mawaqif import Article
 from mawaqif.eval.entities import score_entities
 from mawaqif.eval.pairs import pair
 from mawaqif.inference import clustering
 from mawaqif.inference.clustering import PERSONS, cluster, name_key, shortens
 from mawaqif.jsonl import read_articles
+from mawaqif.text import fold
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("gold", nargs="+", type=Path, help="annotated articles, JSON lines")
     read = {path: list(read_articles(path)) for path in parser.parse_args().gold}
-    print("| articles | B³ | pairs apart | pairs together |\n|---|---|---|---|")
+    rank = mawaqif.load().saved.word_table.rank  # type: ignore[union-attr]
+    print("| articles | B³ | pairs apart | pairs together | letters attached, lacking | without the list |")
+    print("|---|---|---|---|---|---|")
     for path, articles in read.items():
-        both = [(article, clustered(article)) for article in articles]
+        both = [(article, clustered(article, rank)) for article in articles]
+        spelt = [(article, clustered(article)) for article in articles]
         b3 = score_entities(pair(articles, [found for _, found in both])).b3.f1
         wrong = Counter(kind for gold, found in both for kind in wrong_pairs(gold, found))
-        print(f"| {path} ({len(articles)}) | {b3:.3f} | {wrong['apart']:,} | {wrong['together']:,} |")
+        letters = [Counter(kind for one in pairs for kind in wrong_letters(*one)) for pairs in (both, spelt)]
+        print(
+            f"| {path} ({len(articles)}) | {b3:.3f} | {wrong['apart']:,} | {wrong['together']:,} | "
+            + " | ".join(f"{c['attached']}, {c['lacking']} of {c['names']:,}" for c in letters)
+            + " |"
+        )
     right: Counter[tuple[str, str]] = Counter()
     joined: Counter[tuple[str, str]] = Counter()
     with patch.object(clustering, "_may_be", strict):
@@ -47,10 +59,10 @@ def main() -> None:
         print(f"| {rule} | {label} | {right[rule, label]} | {count} |")
 
 
-def clustered(gold: Article) -> Article:
+def clustered(gold: Article, rank: Callable[[str], int] | None = None) -> Article:
     """The article with the entities that the rules make of its mentions."""
     spans = sorted((m.start, m.end, m.type, 1.0) for m in gold.mentions)
-    mentions, entities = cluster(gold.text, spans)
+    mentions, entities = cluster(gold.text, spans, rank)
     return gold.model_copy(update={"mentions": mentions, "entities": entities, "stances": []})
 
 
@@ -62,6 +74,20 @@ def wrong_pairs(gold: Article, found: Article) -> Iterator[str]:
         if same != (one.entity == other.entity):
             seen.add((same, one.type, found.surface(one), found.surface(other)))
     yield from ("apart" if same else "together" for same, *_ in seen)
+
+
+def wrong_letters(gold: Article, found: Article) -> Iterator[str]:
+    """Of found entities whose mentions are one annotated entity's: `names`, and what is wrong at the name's front."""
+    entity = {(m.start, m.end): m.entity for m in gold.mentions}
+    for one in found.entities:
+        annotated = {entity[m.start, m.end] for m in found.mentions_of(one.id)}
+        if len(annotated) == 1:
+            yield "names"
+            own, right = fold(one.name), fold(gold.entity(annotated.pop() or "").name)
+            if right in (own[1:], own[2:]):
+                yield "attached"
+            elif own in (right[1:], right[2:]):
+                yield "lacking"
 
 
 def strict(short: str, long: str, label: str) -> bool:

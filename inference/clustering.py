@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import cache, lru_cache
@@ -84,6 +84,9 @@ _FORCES = "قوات "
 # With one of these a body's name is that of a part, or of another body.
 _PARTS = frozenset({"جويه", "خاصه", "بحريه", "بريه", "قضائيه", "ديمقراطيه", "ديمقراطي", "رئيس", "جنوب", "شمال"})
 _ENDING = re.compile("(?<=...)(?:يا|يه|ي|ا|ه)$")  # of an adjective, or of the noun that it is made of
+# A first letter is the word's own if the rank of the rest is above the first part of the word's, attached if below the
+# second; the rest is a word only if it has more letters than the third.
+_OWN_LETTER, _ATTACHED, _SHORT_WORD = 0.5, 0.15, 2
 _LONG_NAME, _LONG_WORD = 6, 5  # letters from which on a name, a word of a longer one, is told in spite of a slip
 _WORD = re.compile(r"\w+")
 _FEMININE_VERB = re.compile(r"س?ت\w{2,}|\w{2,}ت")
@@ -139,9 +142,15 @@ def capitals() -> Capitals:
     return Capitals(states, places, frozenset(map(name_key, table["cities"])), acts)
 
 
-def cluster(text: str, spans: Sequence[tuple[int, int, str, float]]) -> tuple[list[Mention], list[Entity]]:
-    """Mentions and entities of an article from its spans (start, end, type, score), in text order."""
-    readings = [strip_proclitics(_inline(text[start:end])) for start, end, *_ in spans]
+def cluster(
+    text: str, spans: Sequence[tuple[int, int, str, float]], rank: Callable[[str], int] | None = None
+) -> tuple[list[Mention], list[Entity]]:
+    """Mentions and entities of an article from its spans (start, end, type, score), in text order.
+
+    rank: the place of a word in a list by frequency, from 1 on, 0 for words outside: tells better than spelling alone
+    whether a first letter belongs to a name.
+    """
+    readings = [_readings(_inline(text[start:end]), label, rank) for start, end, label, _ in spans]
     heard = Counter(
         (spans[n][2], key) for n, names in enumerate(readings) for key in {name_key(name) for name in names}
     )
@@ -243,6 +252,28 @@ def state_of_capital(key: str, text: str, start: int, end: int) -> str | None:
         )
     )
     return None if place else state
+
+
+def _readings(name: str, label: str, rank: Callable[[str], int] | None) -> list[str]:
+    """The name with and without attached letters, as `strip_proclitics`, but the more usual first.
+
+    «وليام» is more frequent than «يام», «بطهران» much rarer than «طهران». Names of persons are too rare for the second:
+    «كوفي» is no «وفي».
+    """
+    names = strip_proclitics(name)
+    if rank is None or len(names) == 1:
+        return names
+    words = {reading: reading.partition(" ")[0] for reading in names}
+    ranks = {reading: rank(word) if len(fold(word)) > _SHORT_WORD else 0 for reading, word in words.items()}
+    first, whole = names[0], ranks[name]
+    if first != name and whole and (not ranks[first] or ranks[first] > _OWN_LETTER * whole):
+        best = name
+    elif first == name and label not in PERSONS:
+        usual = [other for other in names[1:] if ranks[other] and (not whole or ranks[other] < _ATTACHED * whole)]
+        best = min(usual, key=ranks.__getitem__, default=name)
+    else:
+        return names
+    return [best, *(other for other in names if other != best)]
 
 
 def _most_heard(names: list[str], label: str, heard: Counter[tuple[str, str]]) -> str:

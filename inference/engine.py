@@ -81,7 +81,7 @@ class OnnxEngine:
         import onnxruntime
 
         self.precision = precision
-        self._words = saved.word_table()
+        self._words = saved.word_table
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         if threads:

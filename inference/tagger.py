@@ -76,6 +76,7 @@ class Tagger:
 
     def __init__(self, saved: SavedModel, engine: Engine) -> None:
         self.saved, self.engine, self.labels = saved, engine, saved.labels
+        self._rank = saved.word_table.rank if saved.word_table else None
         try:
             self._ids = special_ids(saved.tokenizer)
         except ModelError as error:
@@ -161,7 +162,7 @@ class Tagger:
         for article, encoded, windows in zip(articles, encodings, outputs, strict=True):
             found = decode_mentions(stitch(encoded, [tags for _, tags in windows]), encoded, self.labels)
             spans = [(encoded.words[a][0], encoded.words[b][1], label, score) for a, b, label, score in found]
-            mentions, entities = cluster(article.text, whole_names(article.text, spans))
+            mentions, entities = cluster(article.text, whole_names(article.text, spans), self._rank)
             named.append(article.model_copy(update={"mentions": mentions, "entities": entities, "stances": []}))
         return named, encodings, [[states for states, _ in windows] for windows in outputs]
 

@@ -302,7 +302,7 @@ class JointModel(nn.Module):
         try:
             config = AutoConfig.from_pretrained(saved.directory, trust_remote_code=False, local_files_only=True)
             encoder = AutoModel.from_config(config, trust_remote_code=False)
-            table = saved.word_table()
+            table = saved.word_table
             words = WordVectors(table, saved.settings["word_width"], encoder.config.hidden_size) if table else None
             model = cls(encoder, saved.labels, saved.settings, words=words)
         except Exception as error:  # transformers and its validators raise many kinds

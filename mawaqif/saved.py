@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
@@ -57,6 +58,7 @@ class SavedModel:
         section: dict[str, Any] = self.config["mawaqif"]
         return section
 
+    @cached_property
     def word_table(self) -> WordTable | None:
         """Where the vectors of its words stand, if it has some."""
         return WordTable(self.words, self.tokenizer) if self.words else None

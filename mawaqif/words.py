@@ -57,10 +57,25 @@ class WordTable:
         self._row_of = {word: row for row, word in enumerate(self.words, start=1)}
         self._pieces = pieces_of(tokenizer)
         self._continues = continuing(self._pieces)
+        self._normalizer = tokenizer.normalizer
         self._seen: dict[bytes, int] = {}
+        self._spelt: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self.words)
+
+    def rank(self, word: str) -> int:
+        """The row of a word as a text spells it, so the number of words that are as frequent; 0 if it is not there.
+
+        Unlike `rows` it takes nothing off the word.
+        """
+        row = self._spelt.get(word)
+        if row is None:
+            if len(self._spelt) > _MOST_KEPT:
+                self._spelt.clear()
+            normal = self._normalizer.normalize_str(word) if self._normalizer else word
+            row = self._spelt[word] = self._row_of.get(fold_word(normal.strip()), 0)
+        return row
 
     def rows(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """The row of the word that each sub-word belongs to. ids and result [batch, tokens]."""

@@ -52,6 +52,12 @@ def test_a_word_of_the_list_is_itself_and_not_another_with_a_proclitic(tokenizer
     assert rows(WordTable(["سالم", "وسالم"], tokenizer), tokenizer, "وسالم سالم") == [2, 1]
 
 
+def test_the_rank_of_a_word_is_its_own(tokenizer: Tokenizer) -> None:
+    table = WordTable(["سالم", fold_word("سلمية")], tokenizer)
+    for _ in range(2):  # the second time from memory
+        assert [table.rank(word) for word in ("سالم", "وسالم", "سلمية", "ﺳﺎﻟﻢ", "بحر")] == [1, 0, 2, 1, 0]
+
+
 def test_final_letters_are_folded(tokenizer: Tokenizer) -> None:
     table = WordTable([fold_word("سلمية")], tokenizer)
     assert rows(table, tokenizer, "سلمية") == [1]

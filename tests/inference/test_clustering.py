@@ -121,6 +121,39 @@ def test_a_letter_that_other_mentions_keep_is_part_of_the_name() -> None:
 
 
 @pytest.mark.parametrize(
+    ("surface", "label", "name"),
+    [
+        ("وليام", "PERS", "وليام"),  # «يام» is rarer
+        ("بطهران", "GPE", "طهران"),  # «بطهران» is rarer
+        ("بنواكشوط", "GPE", "نواكشوط"),  # «بنواكشوط» is no word of the list
+        ("بغداد", "GPE", "بغداد"),  # «غداد» is no word of the list
+        ("كوفي", "PERS", "كوفي"),  # «وفي» is more frequent, but of persons that says nothing
+        ("وسام", "PERS", "وسام"),  # alike
+        ("فيحلم", "ISSUE", "فيحلم"),  # no reading is in the list
+    ],
+)
+def test_how_usual_words_are_tells_whether_the_first_letter_is_attached(surface: str, label: str, name: str) -> None:
+    usual = [
+        "في",
+        "وفي",
+        "طهران",
+        "نواكشوط",
+        "سام",
+        "وليام",
+        "وسام",
+        "يام",
+        "بغداد",
+        "حزب",
+        "كوفي",
+        *"ابتثجحخدر",
+        "بطهران",
+    ]
+    ranks = {word: rank for rank, word in enumerate(usual, start=1)}
+    _, [entity] = cluster(f"زار {surface} امس", [(4, 4 + len(surface), label, 0.9)], lambda word: ranks.get(word, 0))
+    assert entity.name == name
+
+
+@pytest.mark.parametrize(
     ("first", "second"),
     [("أنور الريحاني", "انور الريحاني"), ("إدلب", "ادلب"), ("آمنة", "امنة"), ("مُنى", "مني"), ("هـــاني", "هاني")],
 )

@@ -41,6 +41,7 @@ __all__ = [
     "whole_names",
 ]
 
+_OBLIQUE = re.compile(r"(?<=^ال)(?P<people>\w{2,}ي)ين$")
 _COMPOUND = re.compile(r"(?<=\bعبد) +(?=\w)|(?<=\bاب[وي]) +(?=\w)|(?<=\w) +(?=الله\b)")
 # Spellings of one word, all common in the press; as folded, each after those above it.
 _VARIANTS = (
@@ -103,7 +104,12 @@ class _Cluster:
 
     @property
     def name(self) -> str:
-        return max(self.names, key=lambda name: (len(name.split()), self.names[name], len(name)))
+        """The longest form, of people in the nominative («اليمنيون» of «اليمنيين»); the state's where there are only
+        capitals, which are no names of it."""
+        if not self.names:
+            return _state_names()[self.key]
+        longest = max(self.names, key=lambda name: (len(name.split()), self.names[name], len(name)))
+        return _OBLIQUE.sub(r"\g<people>ون", longest) if self.type in (*PEOPLES, *_BODIES) else longest
 
 
 @cache
@@ -134,6 +140,12 @@ class Capitals(NamedTuple):
 
 
 @cache
+def _state_names() -> dict[str, str]:
+    """The states that have a capital in the table, as it writes them, by their folded names."""
+    return {_first_name(name_key(state)): state for state in read_table("capitals")["capitals"].values()}
+
+
+@cache
 def capitals() -> Capitals:
     """The shipped table."""
     table = read_table("capitals")
@@ -158,11 +170,13 @@ def cluster(
     for number, (_, _, label, _) in enumerate(spans):
         name = _most_heard(readings[number], label, heard)
         key = people_key(name_key(name)) if label in PEOPLES else name_key(name)
-        key = state_of_capital(key, text, *spans[number][:2]) or _first_name(key)
+        state = state_of_capital(key, text, *spans[number][:2])
+        key = state or _first_name(key)
         bare = _body_key(key, label)
         found = clusters.setdefault((label, bare), _Cluster(label, key))
         found.key = min(found.key, key, key=len)  # «النخيل» alone may be short for a longer name, «حركة النخيل» is not
-        found.names[name] += 1
+        if state is None:
+            found.names[name] += 1
         found.mentions.append(number)
     merged = _include(sorted(_join_glosses(list(clusters.values()), text, spans), key=lambda c: c.mentions[0]))
     mentions: list[Mention | None] = [None] * len(spans)

@@ -121,6 +121,32 @@ def test_a_letter_that_other_mentions_keep_is_part_of_the_name() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "names", "name"),
+    [
+        ("رفضت طهران العرض، ثم رفضته طهران.", ["طهران", "طهران"], "إيران"),
+        ("رفضت أنقرة العرض، وقالت تركيا إنه ناقص.", ["أنقرة", "تركيا"], "تركيا"),
+        ("وصل الوفد إلى طهران.", ["طهران"], "طهران"),
+    ],
+)
+def test_a_capital_is_no_name_of_its_state(text: str, names: list[str], name: str) -> None:
+    assert [entity.name for entity in tag(text, *[(surface, "GPE") for surface in names]).entities] == [name]
+
+
+@pytest.mark.parametrize(
+    ("surface", "label", "name"),
+    [
+        ("للنوريين", "NORP", "النوريون"),
+        ("النوريين", "ORG", "النوريون"),
+        ("النوريين", "ISSUE", "النوريين"),
+        ("الشعب النوري", "NORP", "الشعب النوري"),
+        ("ملايين", "NORP", "ملايين"),
+    ],
+)
+def test_people_are_named_in_the_nominative(surface: str, label: str, name: str) -> None:
+    assert [entity.name for entity in tag(f"قال هذا {surface} امس", (surface, label)).entities] == [name]
+
+
+@pytest.mark.parametrize(
     ("surface", "label", "name"),
     [
         ("وليام", "PERS", "وليام"),  # «يام» is rarer

@@ -21,7 +21,7 @@ from unittest.mock import patch
 
 import mawaqif
 from mawaqif import Article
-from mawaqif.eval.entities import score_entities
+from mawaqif.eval.entities import owners, score_entities
 from mawaqif.eval.pairs import pair
 from mawaqif.inference import clustering
 from mawaqif.inference.clustering import PERSONS, cluster, name_key, shortens
@@ -67,7 +67,7 @@ def clustered(gold: Article, rank: Callable[[str], int] | None = None) -> Articl
 
 
 def wrong_pairs(gold: Article, found: Article) -> Iterator[str]:
-    entity = {(m.start, m.end): m.entity for m in gold.mentions}
+    entity = owners(gold)
     seen = set()
     for one, other in combinations(found.mentions, 2):
         same = entity[one.start, one.end] == entity[other.start, other.end]
@@ -78,16 +78,20 @@ def wrong_pairs(gold: Article, found: Article) -> Iterator[str]:
 
 def wrong_letters(gold: Article, found: Article) -> Iterator[str]:
     """Of found entities whose mentions are one annotated entity's: `names`, and what is wrong at the name's front."""
-    entity = {(m.start, m.end): m.entity for m in gold.mentions}
-    for one in found.entities:
-        annotated = {entity[m.start, m.end] for m in found.mentions_of(one.id)}
+    for one, annotated in annotated_entities(gold, found).items():
         if len(annotated) == 1:
             yield "names"
-            own, right = fold(one.name), fold(gold.entity(annotated.pop() or "").name)
+            own, right = fold(found.name_of(one)), fold(gold.name_of(*annotated))
             if right in (own[1:], own[2:]):
                 yield "attached"
             elif own in (right[1:], right[2:]):
                 yield "lacking"
+
+
+def annotated_entities(gold: Article, found: Article) -> dict[str, set[str]]:
+    """The annotated entities of the mentions of each found one."""
+    entity = owners(gold)
+    return {e.id: {entity[m.start, m.end] for m in found.mentions_of(e.id)} for e in found.entities}
 
 
 def strict(short: str, long: str, label: str) -> bool:
@@ -97,8 +101,7 @@ def strict(short: str, long: str, label: str) -> bool:
 
 def loose_pairs(gold: Article, found: Article) -> Iterator[tuple[tuple[str, str], bool]]:
     """The rule and type that would join two found entities, and whether they share an annotated one."""
-    entity = {(m.start, m.end): m.entity for m in gold.mentions}
-    annotated = {e.id: {entity[m.start, m.end] for m in found.mentions_of(e.id)} for e in found.entities}
+    annotated = annotated_entities(gold, found)
     for one, other in combinations(found.entities, 2):
         keys = sorted((name_key(one.name), name_key(other.name)), key=lambda key: len(key.split()))
         if one.type == other.type and keys[0] and keys[0] != keys[1]:

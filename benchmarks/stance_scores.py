@@ -41,8 +41,8 @@ def main() -> None:
             ends = both.predicted.entity_scores()
             for edge in join(both):
                 if stance := edge.predicted:
-                    sure = ends.get(stance.holder, 1.0) * ends.get(stance.target, 1.0)
-                    rows.append((stance.score or 0.0, (stance.score or 0.0) / sure, edge.right))
+                    score = stance.score or 0.0
+                    rows.append((score, score / (ends[stance.holder] * ends[stance.target]), edge.right))
         product, alone, right = np.array(rows).T
         for name, scores in (("its own", alone), ("with its ends", product)):
             print(f"| {path.name} ({len(gold)}) | {name} | {' | '.join(measures(scores, right, total))} |")

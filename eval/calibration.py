@@ -5,7 +5,6 @@ Knows no model: it is fitted on the probabilities that one gives to none and to 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -139,8 +138,8 @@ def gold_classes(
         _, pairs = found.get(both.gold.id, (None, {}))
         scores = both.predicted.entity_scores()
         truth = {(s.holder, s.target): 1 + stances.index(s.stance) for s in carry(both.gold, both.predicted).stances}
-        for ends, probabilities in pairs.items():
+        for (holder, target), probabilities in pairs.items():
             rows.append(probabilities)
-            classes.append(truth.get(ends, 0))
-            sure.append(math.prod(scores.get(end, 1.0) for end in ends))
+            classes.append(truth.get((holder, target), 0))
+            sure.append(scores[holder] * scores[target])
     return np.array(rows).reshape(-1, 1 + len(stances)), np.array(classes, dtype=np.int64), np.array(sure)

@@ -87,7 +87,7 @@ def align(gold: Article, predicted: Article) -> dict[str, str]:
     """
     if same_entities(gold, predicted):
         return {entity.id: entity.id for entity in gold.entities} | {AUTHOR: AUTHOR}
-    golds, predictions = _owners(gold), _owners(predicted)
+    golds, predictions = owners(gold), owners(predicted)
     equal = sorted(golds.keys() & predictions.keys())
     aligned = _assign([(predictions[span], golds[span]) for span in equal])
     taken = set(aligned.values())
@@ -113,10 +113,11 @@ def carry(gold: Article, predicted: Article) -> Article:
 def same_entities(gold: Article, predicted: Article) -> bool:
     """Whether both articles hold the same entities: equal ids, each with equal mention spans."""
     ids = [{entity.id for entity in article.entities} for article in (gold, predicted)]
-    return ids[0] == ids[1] and _owners(gold) == _owners(predicted)
+    return ids[0] == ids[1] and owners(gold) == owners(predicted)
 
 
-def _owners(article: Article) -> dict[Span, str]:
+def owners(article: Article) -> dict[Span, str]:
+    """The entity that each mention names."""
     return {(mention.start, mention.end): mention.entity for mention in article.mentions if mention.entity is not None}
 
 

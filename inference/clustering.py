@@ -41,7 +41,7 @@ __all__ = [
     "whole_names",
 ]
 
-_OBLIQUE = re.compile(r"(?<=^ال)(?P<people>\w{2,}ي)ين$")
+_OBLIQUE = re.compile(r"^(ال\w{2,}ي)ين$")
 _COMPOUND = re.compile(r"(?<=\bعبد) +(?=\w)|(?<=\bاب[وي]) +(?=\w)|(?<=\w) +(?=الله\b)")
 # Spellings of one word, all common in the press; as folded, each after those above it.
 _VARIANTS = (
@@ -109,7 +109,7 @@ class _Cluster:
         if not self.names:
             return _state_names()[self.key]
         longest = max(self.names, key=lambda name: (len(name.split()), self.names[name], len(name)))
-        return _OBLIQUE.sub(r"\g<people>ون", longest) if self.type in (*PEOPLES, *_BODIES) else longest
+        return _OBLIQUE.sub(r"\1ون", longest) if self.type in (*PEOPLES, *_BODIES) else longest
 
 
 @cache
@@ -363,7 +363,7 @@ def _stems(key: str, type: str) -> tuple[str, ...]:
 @lru_cache(maxsize=1 << 14)
 def _usual_stems(body: str) -> frozenset[str]:
     """The stems of a body's key, with the usual word for what it is."""
-    return frozenset(_stems(_OTHER_WORDS.sub(lambda found: _USUAL[found[0]], body), "ORG"))
+    return frozenset(_stems(_OTHER_WORDS.sub(lambda found: _USUAL[found[0]], body), *_BODIES))
 
 
 def _misspells(short: list[str], long: list[str]) -> bool:

@@ -171,13 +171,14 @@ class Article(_Part):
         return [mention for mention in self.mentions if mention.entity == entity_id]
 
     def entity_scores(self) -> dict[str, float]:
-        """How sure each entity is: the best score of its mentions. A mention without one, as in gold, counts as 1."""
+        """How sure each end of a stance is: the best score of the entity's mentions. A mention without one, as in gold,
+        counts as 1, and so do AUTHOR and an entity without mentions."""
         best: dict[str, float] = {}
         for mention in self.mentions:
             if mention.entity is not None:
                 score = 1.0 if mention.score is None else mention.score
                 best[mention.entity] = max(best.get(mention.entity, 0.0), score)
-        return best
+        return dict.fromkeys([AUTHOR, *(entity.id for entity in self.entities)], 1.0) | best
 
     def name_of(self, entity_id: str) -> str:
         """The canonical name of an entity; AUTHOR is its own name. Raises ArticleError as `entity` does."""

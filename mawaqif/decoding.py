@@ -183,15 +183,17 @@ def decide(
 ) -> list[Stance]:
     """The pairs whose most probable stance reaches `min_score`, strongest evidence span each, in text order.
 
-    A stance scores its probability times the scores of both ends (`Article.entity_scores`; 1 for those not there): it
-    is right only where they are. evidence: whether to look for it; evidence_shift: see Scaling.
+    A stance scores its probability times the scores of both ends (`Article.entity_scores`; without them 1): it is right
+    only where they are. evidence: whether to look for it; evidence_shift: see Scaling.
     """
     if not scores:
         return []
-    found, shift, sure = [], np.float32(evidence_shift), entity_scores or {}
-    ends = np.array([sure.get(holder, 1.0) * sure.get(target, 1.0) for holder, target in scores], dtype=np.float32)
+    found, shift = [], np.float32(evidence_shift)
     stances = np.stack([score.stance[1:] for score in scores.values()])
-    likeliest = zip(stances.argmax(axis=1).tolist(), (stances.max(axis=1) * ends).tolist(), strict=True)
+    sure = stances.max(axis=1)
+    if entity_scores is not None:
+        sure *= np.array([entity_scores[holder] * entity_scores[target] for holder, target in scores], dtype=np.float32)
+    likeliest = zip(stances.argmax(axis=1).tolist(), sure.tolist(), strict=True)
     for ((holder, target), score), (label, probability) in zip(scores.items(), likeliest, strict=True):
         if probability < min_score:
             continue

@@ -182,11 +182,11 @@ def test_a_stance_is_as_sure_as_its_ends(seed: int, ends: tuple[float, float], l
         key: PairScore(softmax(row), np.ones(3, np.float32), np.zeros(6, np.float32), (0, 4))
         for key, row in zip(keys, logits, strict=True)
     }
-    sure = dict(zip(("e1", "e2"), ends, strict=True))
+    sure = {AUTHOR: 1.0} | dict(zip(("e1", "e2"), ends, strict=True))
     plain = {(s.holder, s.target): s for s in decide(scores, encoded, labels, 0.0)}
     found = {(s.holder, s.target): s for s in decide(scores, encoded, labels, least, entity_scores=sure)}
     for key, stance in plain.items():
-        expected = float(scores[key].stance[1:].max()) * sure.get(key[0], 1.0) * sure["e2"]
+        expected = float(scores[key].stance[1:].max()) * sure[key[0]] * sure["e2"]
         if abs(expected - least) > 1e-5:
             assert (key in found) == (expected > least)
         if key in found:

@@ -226,7 +226,7 @@ def _adjectives() -> dict[str, str]:
 @cache
 def _states() -> dict[str, str]:
     """The forms of the states that have a capital in the table, under all their names."""
-    first = {aliases().get(state, state) for state in _written_states()}
+    first = set(capitals().states.values())
     return {state: state for state in first} | {name: state for name, state in aliases().items() if state in first}
 
 

@@ -83,7 +83,10 @@ def test_temperature_and_evidence_shift_of_the_model_serve_both_engines(
         assert {(s.holder, s.target) for s in a.stances} == set(ends)
         lengths = [sum(s.evidence[1] - s.evidence[0] for s in article.stances) for article in (a, plain)]
         assert lengths[0] > lengths[1]
-        assert any(abs(s.score - ends[s.holder, s.target].score) > 0.002 for s in a.stances)
+    scored, plain_scored = (tagger.stances(gold_articles, min_score=0) for tagger in (first, onnx))
+    for a, plain in zip(scored, plain_scored, strict=True):  # between gold entities, which are sure
+        ends = {(s.holder, s.target): s for s in plain.stances}
+        assert any(abs(s.score - ends[s.holder, s.target].score) > 0.02 for s in a.stances)
 
 
 def test_both_engines_score_given_entities_alike(

@@ -3,11 +3,11 @@
     python benchmarks/entities.py runs/annotated.jsonl ../shared/data/news/train.jsonl [more.jsonl …]
 
 First, for each file: B³ of the rules' entities given the annotated mentions, how many pairs of mentions they leave
-apart or put together wrongly (a pair of one type and two surfaces counts once an article), and how many names hold an
-attached letter or lack their first one, with the embedded model's list of words and without (names that `mawaqif data
-attach` made are made by spelling, so this tells something only where names were annotated). Then, over all files, the
-loose rules: of the pairs of entities of one type that are still apart without these rules and that a rule would join,
-how many have mentions of one annotated entity.
+apart or put together wrongly (a pair of one type and two surfaces counts once an article), and how many names are the
+annotated ones but for spelling, hold an attached letter or lack their first one, with the embedded model's list of
+words and without (names that `mawaqif data attach` made are made by spelling, so this tells something only where names
+were annotated). Then, over all files, the loose rules: of the pairs of entities of one type that are still apart
+without these rules and that a rule would join, how many have mentions of one annotated entity.
 """
 
 from __future__ import annotations
@@ -34,17 +34,19 @@ def main() -> None:
     parser.add_argument("gold", nargs="+", type=Path, help="annotated articles, JSON lines")
     read = {path: list(read_articles(path)) for path in parser.parse_args().gold}
     rank = mawaqif.load().saved.word_table.rank  # type: ignore[union-attr]
-    print("| articles | B³ | pairs apart | pairs together | letters attached, lacking | without the list |")
+    print(
+        "| articles | B³ | pairs apart | pairs together | names right, letters attached, lacking | without the list |"
+    )
     print("|---|---|---|---|---|---|")
     for path, articles in read.items():
         both = [(article, clustered(article, rank)) for article in articles]
         spelt = [(article, clustered(article)) for article in articles]
         b3 = score_entities(pair(articles, [found for _, found in both])).b3.f1
         wrong = Counter(kind for gold, found in both for kind in wrong_pairs(gold, found))
-        letters = [Counter(kind for one in pairs for kind in wrong_letters(*one)) for pairs in (both, spelt)]
+        letters = [Counter(kind for one in pairs for kind in how_named(*one)) for pairs in (both, spelt)]
         print(
             f"| {path} ({len(articles)}) | {b3:.3f} | {wrong['apart']:,} | {wrong['together']:,} | "
-            + " | ".join(f"{c['attached']}, {c['lacking']} of {c['names']:,}" for c in letters)
+            + " | ".join(f"{c['right']:,}, {c['attached']}, {c['lacking']} of {c['names']:,}" for c in letters)
             + " |"
         )
     right: Counter[tuple[str, str]] = Counter()
@@ -76,13 +78,15 @@ def wrong_pairs(gold: Article, found: Article) -> Iterator[str]:
     yield from ("apart" if same else "together" for same, *_ in seen)
 
 
-def wrong_letters(gold: Article, found: Article) -> Iterator[str]:
-    """Of found entities whose mentions are one annotated entity's: `names`, and what is wrong at the name's front."""
+def how_named(gold: Article, found: Article) -> Iterator[str]:
+    """Of found entities whose mentions are one annotated entity's: `names`, and whether the name is right."""
     for one, annotated in annotated_entities(gold, found).items():
         if len(annotated) == 1:
             yield "names"
             own, right = fold(found.name_of(one)), fold(gold.name_of(*annotated))
-            if right in (own[1:], own[2:]):
+            if own == right:
+                yield "right"
+            elif right in (own[1:], own[2:]):
                 yield "attached"
             elif own in (right[1:], right[2:]):
                 yield "lacking"

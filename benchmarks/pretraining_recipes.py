@@ -1,14 +1,15 @@
 """Which way of pre-training makes the better encoder in the same time? Small runs from random weights, each probed.
 
     python benchmarks/pretraining_recipes.py configs/pretrain.yaml --ner ../shared/data/ner --output runs/recipes \
-        embeddings=cooccurrence words=runs/words [--minutes 8] [--recipes reference "mask 40 %"] [--epochs 4] \
-        [--rate 4e-4] [key=value …]
+        embeddings=cooccurrence words=runs/words [--minutes 8 | --tokens 1000000] [--recipes reference "mask 40 %"] \
+        [--epochs 4] [--rate 4e-4] [key=value …]
 
 Every recipe changes one thing of the configuration. Each first runs for some steps to find its tokens a second
 (compilation left out), then from random weights for the tokens that it makes in `--minutes`, its whole schedule in
 them; then `benchmarks/encoder_probe.py` fine-tunes it on ANERcorp, one seed. So a recipe with slower steps sees fewer
-tokens, as it would in a real run. Held-out losses compare only between recipes of one vocabulary and objective. The
-last recipe needs vectors of words (`words=`, what `mawaqif words` made).
+tokens, as it would in a real run. With `--tokens` all see as many: for recipes whose steps cost the same, on a machine
+whose speed changes from minute to minute. Held-out losses compare only between recipes of one vocabulary and objective.
+The last recipe needs vectors of words (`words=`, what `mawaqif words` made).
 
 What is done stands in `results.jsonl` of the output, and the same command goes on after it: a recipe takes its minutes
 twice over with preparation and probe. Let nothing else run beside it. Prints a Markdown table. Run it with the
@@ -84,6 +85,7 @@ def main() -> None:
     parser.add_argument("--ner", type=Path, required=True, help="folder with anercorp/")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=8.0, help="of training, for each recipe")
+    parser.add_argument("--tokens", type=int, help="of training, for each recipe, instead of --minutes")
     parser.add_argument("--recipes", nargs="*", choices=list(RECIPES), default=list(RECIPES), metavar="RECIPE")
     parser.add_argument("--epochs", type=int, default=4, help="of the probe")
     parser.add_argument("--rate", type=float, default=4e-4, help="of the probe")
@@ -111,41 +113,47 @@ def measure(options: argparse.Namespace, name: str) -> dict[str, Any]:
     recipe = RECIPES[name]
     folder = options.output / re.sub(r"\W+", "-", name).strip("-")
     given = [*options.overrides, *recipe.overrides]
-    seconds = 60 * options.minutes / (2 if recipe.replaced else 1)
-    first = train(options, folder / "masked", given, seconds)
+    runs = 2 if recipe.replaced else 1
+    first = train(options, folder / "masked", given, runs)
     if not recipe.replaced:
         return first | probe(options, folder / "masked")
     begun = [f"initial={folder / 'masked'}", "encoder=null", "embeddings=random"]
-    second = train(
-        options,
-        folder / "replaced",
-        [*given, *begun, "objective=replaced", f"generator={folder / 'masked'}"],
-        seconds,
-    )
+    replaced = [*given, *begun, "objective=replaced", f"generator={folder / 'masked'}"]
+    second = train(options, folder / "replaced", replaced, runs)
     return second | {"tokens": first["tokens"] + second["tokens"]} | probe(options, folder / "replaced")
 
 
-def train(options: argparse.Namespace, output: Path, given: list[str], seconds: float) -> dict[str, Any]:
-    """One run of the tokens that fit into some seconds; its speed [tokens/s], tokens and held-out loss."""
-    trial = output.with_name(f"{output.name}-trial")
-    config = load_config(options.config, PretrainConfig, [*given, f"output={trial}"])
+def train(options: argparse.Namespace, output: Path, given: list[str], runs: int) -> dict[str, Any]:
+    """One of the `runs` that share a recipe's minutes or tokens; its speed [tokens/s], tokens and held-out loss."""
+    config = load_config(options.config, PretrainConfig, [*given, f"output={output}"])
     text = options.output / f"text-{config.vocab_size}"  # the same for all recipes of a vocabulary: prepared once
+    tokens = (options.tokens or affordable(options, config, given, text)) // runs
+    copy_text(text, output)
+    pretrain(options, output, given, tokens)
+    copy_text(output, text)
+    last = metrics(output)[-1]
+    return {"speed": speed(output, config.batch_tokens), "tokens": last["tokens"], "held_out": last["held_out"]}
+
+
+def affordable(options: argparse.Namespace, config: PretrainConfig, given: list[str], text: Path) -> int:
+    """How many tokens the minutes allow: the speed of a trial, less the time that counted embeddings take."""
+    trial = config.output.with_name(f"{config.output.name}-trial")
     copy_text(text, trial)
-    batch = config.batch_tokens
-    pretrain(options, trial, given, batch * (WARM + TIMED))
+    pretrain(options, trial, given, config.batch_tokens * (WARM + TIMED))
     copy_text(trial, text)
-    marks = metrics(trial)
-    seen = [step["tokens"] / step["tokens_per_second"] for step in marks]  # seconds since the beginning
-    speed = batch / statistics.median(b - a for a, b in zip(seen[WARM:], seen[WARM + 1 :], strict=False))
-    if config.embeddings == "cooccurrence":  # the time that these take is taken off
+    seconds = 60 * options.minutes
+    if config.embeddings == "cooccurrence":
         width = np.load(trial / "embeddings.npy", mmap_mode="r").shape[1]
         started = time.monotonic()
         cooccurrence_embeddings(np.load(trial / "tokens.npy"), config.vocab_size, width, config.seed)
         seconds -= time.monotonic() - started
-    copy_text(text, output)
-    pretrain(options, output, given, int(speed * seconds))
-    last = metrics(output)[-1]
-    return {"speed": speed, "tokens": last["tokens"], "held_out": last["held_out"]}
+    return int(seconds * speed(trial, config.batch_tokens))
+
+
+def speed(output: Path, batch: int) -> float:
+    """Tokens a second of a run's typical step, its first steps (compilation) left out."""
+    seen = [step["tokens"] / step["tokens_per_second"] for step in metrics(output)]  # seconds since the beginning
+    return batch / statistics.median(b - a for a, b in zip(seen[WARM:], seen[WARM + 1 :], strict=False))
 
 
 def copy_text(source: Path, target: Path) -> None:

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from mawaqif.article import Article
-from mawaqif.encoding import Bools, Ints, Pairs, encode, pad_pairs, pad_windows, pairs_of, tokens_in, word_tags
+from mawaqif.encoding import Bools, Ints, Pairs, encode, pad_pairs, pad_windows, pairs_of, tokens_in, word_tags, words_in
 from mawaqif.errors import ConfigError, InputError
 from mawaqif.jsonl import read_articles, read_lines
 from mawaqif.labels import LabelSet
@@ -30,7 +30,7 @@ class Example:
     """One window of an article.
 
     ids [tokens] without specials; tags [tokens], IGNORED but at first tokens of words; stance [pairs] (0 is none;
-    IGNORED where the evidence lies in another window); voice [pairs], IGNORED where there is none; evidence [pairs,
+    IGNORED where the evidence lies in another window or its score is too low); voice [pairs], IGNORED where there is none; evidence [pairs,
     tokens + 2]; sentence [tokens]: number of each token's sentence, rising.
     """
 
@@ -108,15 +108,20 @@ def make_examples(
     labels: LabelSet,
     max_tokens: int,
     noisy: Mapping[str, Article] | None = None,
+    sure: float = 0.0,
 ) -> list[Example]:
     """One example a window of each article.
 
     With `noisy`, by id, the pairs are of the entities of those articles instead, and the stances theirs; the tags stay.
+    Mentions and stances with a score below `sure` (a model's, who was not sure) are neither there nor absent.
     """
     examples = []
     for article, encoded in zip(articles, encode([a.text for a in articles], tokenizer, max_tokens), strict=True):
         paired = (noisy or {}).get(article.id, article)
         tags = word_tags(article, encoded, labels)
+        for mention in article.mentions:
+            if mention.score is not None and mention.score < sure:
+                tags[words_in(encoded, mention.start, mention.end)] = IGNORED
         by_token = np.full(len(encoded.ids), IGNORED, dtype=np.int64)
         seen = encoded.first >= 0
         by_token[encoded.first[seen]] = tags[seen]
@@ -139,6 +144,8 @@ def make_examples(
                     evidence[row, tokens_in(encoded, (start, end), edge.evidence)] = True
                     if not evidence[row].any() and len(encoded.windows) > 1:
                         stance[row] = IGNORED
+                if edge.score is not None and edge.score < sure:
+                    stance[row] = voice[row] = IGNORED
             ids, tags_here, sentences = encoded.ids[start:end], by_token[start:end], sentence[start:end]
             examples.append(Example(ids, tags_here, pairs, stance, voice, evidence, sentences))
     return examples

@@ -103,7 +103,7 @@ class Run:
     def respelling(self) -> Respelling | None:
         share, seed = self.config.training.spelling_share, self.config.training.seed
         how = self.articles, self.tokenizer, self.labels, self.config.model.max_tokens
-        return Respelling(*how, share=share, seed=seed) if share else None
+        return Respelling(*how, share=share, seed=seed, sure=self.config.data.sure) if share else None
 
 
 def setup(config: FinetuneConfig) -> Run:
@@ -132,9 +132,10 @@ def setup(config: FinetuneConfig) -> Run:
         save_memory(encoder)
     if config.training.lora:
         add_adapters(model, **config.training.lora.model_dump())
-    examples = make_examples(articles, tokenizer, labels, config.model.max_tokens)
+    how = articles, tokenizer, labels, config.model.max_tokens
+    examples = make_examples(*how, sure=config.data.sure)
     found = load_noisy(config.data.noisy, articles, labels)
-    noisy = make_examples(articles, tokenizer, labels, config.model.max_tokens, found) if found else []
+    noisy = make_examples(*how, found, config.data.sure) if found else []
     dev = load_articles(config.data.dev, labels, None)
     return Run(config, labels, tokenizer, model, articles, examples, noisy, dev, sentences)
 

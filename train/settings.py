@@ -44,6 +44,7 @@ class Data(Section):
     labels: Path | None = None
     ner: list[NerSet] = Field(default_factory=list)
     noisy: list[Path] = Field(default_factory=list)
+    sure: float = Field(0.0, ge=0, le=1)
     fold: Fold | None = None
 
     def label_set(self) -> LabelSet:

@@ -46,8 +46,9 @@ class Respelling:
         *,
         share: float,
         seed: int = 0,
+        sure: float = 0.0,
     ) -> None:
-        self.articles, self.share, self.seed = articles, share, seed
+        self.articles, self.share, self.seed, self.sure = articles, share, seed, sure
         self._how = tokenizer, labels, max_tokens
         texts = [article.text for article in articles]
         self._windows = [len(encoded.windows) for encoded in encode(texts, tokenizer, max_tokens)]
@@ -61,7 +62,7 @@ class Respelling:
         for article, windows in zip(self.articles, self._windows, strict=True):
             if rng.random() < self.share:
                 other = article.model_copy(update={"text": respell(article.text, rng)})
-                examples = make_examples([other], *self._how)
+                examples = make_examples([other], *self._how, sure=self.sure)
                 if len(examples) == windows:
                     respelt |= dict(enumerate(examples, start=first))
             first += windows

@@ -99,6 +99,21 @@ def test_a_stance_is_learned_only_where_its_evidence_stands(tiny_tokenizer: Toke
     assert stances == [[2, IGNORED], [1, 1]]
 
 
+def test_what_a_model_was_not_sure_of_is_neither_there_nor_absent(
+    tiny_tokenizer: Tokenizer, labels: LabelSet, gold_articles: list[Article]
+) -> None:
+    article = gold_articles[0].model_copy(deep=True)
+    article.mentions[0].score, article.mentions[1].score = 0.4, 0.6
+    article.stances[0].score = 0.4
+    (gold,), (tagged,) = (make_examples([article], tiny_tokenizer, labels, 128, sure=sure) for sure in (0.0, 0.5))
+    changed = np.flatnonzero(gold.tags != tagged.tags)
+    assert (tagged.tags[changed] == IGNORED).all()
+    assert [labels.bio_tags[tag] for tag in gold.tags[changed]][0] == f"B-{article.mentions[0].type}"
+    assert [labels.bio_tags[tag][:1] for tag in gold.tags[changed]].count("B") == 1
+    assert tagged.stance[gold.stance != tagged.stance].tolist() == [IGNORED]
+    assert (gold.stance > 0).sum() == len(article.stances)
+
+
 def test_collate_pads_everything(tiny_tokenizer: Tokenizer, labels: LabelSet, gold_articles: list[Article]) -> None:
     examples = make_examples(gold_articles, tiny_tokenizer, labels, 128)
     batch = collate(examples, special_ids(tiny_tokenizer))

@@ -95,7 +95,7 @@ def main() -> None:
     done = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
     for name in options.recipes:
         if name not in {result["recipe"] for result in done}:
-            done.append({"recipe": name, "minutes": options.minutes, **measure(options, name)})
+            done.append({"recipe": name, **measure(options, name)})
             with results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(done[-1], ensure_ascii=False) + "\n")
             print(json.dumps(done[-1], ensure_ascii=False), file=sys.stderr, flush=True)

@@ -18,7 +18,18 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from mawaqif.article import Article
-from mawaqif.encoding import Bools, Ints, Pairs, encode, pad_pairs, pad_windows, pairs_of, tokens_in, word_tags, words_in
+from mawaqif.encoding import (
+    Bools,
+    Ints,
+    Pairs,
+    encode,
+    pad_pairs,
+    pad_windows,
+    pairs_of,
+    tokens_in,
+    word_tags,
+    words_in,
+)
 from mawaqif.errors import ConfigError, InputError
 from mawaqif.jsonl import read_articles, read_lines
 from mawaqif.labels import LabelSet
@@ -29,9 +40,9 @@ from mawaqif.train.objective import IGNORED
 class Example:
     """One window of an article.
 
-    ids [tokens] without specials; tags [tokens], IGNORED but at first tokens of words; stance [pairs] (0 is none;
-    IGNORED where the evidence lies in another window or its score is too low); voice [pairs], IGNORED where there is none; evidence [pairs,
-    tokens + 2]; sentence [tokens]: number of each token's sentence, rising.
+    ids [tokens] without specials; tags [tokens], IGNORED but at first tokens of words that are known; stance [pairs]
+    (0 is none; IGNORED where the evidence lies in another window or the score is too low); voice [pairs], IGNORED where
+    there is none; evidence [pairs, tokens + 2]; sentence [tokens]: number of each token's sentence, rising.
     """
 
     ids: Ints

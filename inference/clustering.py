@@ -107,7 +107,7 @@ class _Cluster:
         """The longest form, of people in the nominative («اليمنيون» of «اليمنيين»); the state's where there are only
         capitals, which are no names of it."""
         if not self.names:
-            return _state_names()[self.key]
+            return state_names()[self.key]
         longest = max(self.names, key=lambda name: (len(name.split()), self.names[name], len(name)))
         return _OBLIQUE.sub(r"\1ون", longest) if self.type in (*PEOPLES, *_BODIES) else longest
 
@@ -140,7 +140,7 @@ class Capitals(NamedTuple):
 
 
 @cache
-def _state_names() -> dict[str, str]:
+def state_names() -> dict[str, str]:
     """The states that have a capital in the table, as it writes them, by their folded names."""
     return {_first_name(name_key(state)): state for state in read_table("capitals")["capitals"].values()}
 

@@ -16,7 +16,16 @@ from typing import Any, NamedTuple
 
 from mawaqif.article import AUTHOR, Article, Entity
 from mawaqif.errors import ConfigError
-from mawaqif.inference.clustering import BY_INCLUSION, PERSONS, aliases, capitals, name_key, shortens, state_of_capital
+from mawaqif.inference.clustering import (
+    BY_INCLUSION,
+    PERSONS,
+    aliases,
+    capitals,
+    name_key,
+    shortens,
+    state_names,
+    state_of_capital,
+)
 from mawaqif.labels import LabelSet
 from mawaqif.tables import read_table
 from mawaqif.text import strip_proclitics
@@ -159,9 +168,9 @@ class Names:
             form = self.forms[number]
             form.articles += 1
             if state is not None:
-                form.spellings.setdefault(_written_states().get(state, state), 0)
+                form.spellings.setdefault(state_names().get(state, state), 0)
             elif body and body.state:
-                form.spellings[f"{entity.name} ({_written_states().get(body.state, body.state)})"] += 1
+                form.spellings[f"{entity.name} ({state_names().get(body.state, body.state)})"] += 1
             else:
                 form.spellings[entity.name] += 1
                 if entity.type in BY_INCLUSION:
@@ -188,12 +197,6 @@ class Names:
             keys = {number: compared(self.forms[number].key) for number in numbers}
             for number, long in keys.items():
                 self.forms[number].apart.update(short for short in keys.values() if shortens(short, long, label))
-
-
-@cache
-def _written_states() -> dict[str, str]:
-    """The names of the states that have a capital in the table, by their forms."""
-    return {name_key(state): state for state in read_table("capitals")["capitals"].values()}
 
 
 class _Body(NamedTuple):

@@ -127,7 +127,8 @@ def train(options: argparse.Namespace, output: Path, given: list[str], runs: int
     """One of the `runs` that share a recipe's minutes or tokens; its speed [tokens/s], tokens and held-out loss."""
     config = load_config(options.config, PretrainConfig, [*given, f"output={output}"])
     text = options.output / f"text-{config.vocab_size}"  # the same for all recipes of a vocabulary: prepared once
-    tokens = (options.tokens or affordable(options, config, given, text)) // runs
+    seconds = 60 * options.minutes / runs
+    tokens = options.tokens // runs if options.tokens else affordable(options, config, given, text, seconds)
     copy_text(text, output)
     pretrain(options, output, given, tokens)
     copy_text(output, text)
@@ -135,13 +136,14 @@ def train(options: argparse.Namespace, output: Path, given: list[str], runs: int
     return {"speed": speed(output, config.batch_tokens), "tokens": last["tokens"], "held_out": last["held_out"]}
 
 
-def affordable(options: argparse.Namespace, config: PretrainConfig, given: list[str], text: Path) -> int:
-    """How many tokens the minutes allow: the speed of a trial, less the time that counted embeddings take."""
+def affordable(
+    options: argparse.Namespace, config: PretrainConfig, given: list[str], text: Path, seconds: float
+) -> int:
+    """How many tokens the seconds allow at the speed of a trial, less the time that counted embeddings take."""
     trial = config.output.with_name(f"{config.output.name}-trial")
     copy_text(text, trial)
     pretrain(options, trial, given, config.batch_tokens * (WARM + TIMED))
     copy_text(trial, text)
-    seconds = 60 * options.minutes
     if config.embeddings == "cooccurrence":
         width = np.load(trial / "embeddings.npy", mmap_mode="r").shape[1]
         started = time.monotonic()

@@ -37,6 +37,7 @@ __all__ = [
     "name_key",
     "people_key",
     "shortens",
+    "state_names",
     "state_of_capital",
     "whole_names",
 ]

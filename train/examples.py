@@ -17,7 +17,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from mawaqif.article import Article
+from mawaqif.article import Article, Mention, Stance
 from mawaqif.encoding import (
     Bools,
     Ints,
@@ -131,7 +131,7 @@ def make_examples(
         paired = (noisy or {}).get(article.id, article)
         tags = word_tags(article, encoded, labels)
         for mention in article.mentions:
-            if mention.score is not None and mention.score < sure:
+            if _unsure(mention, sure):
                 tags[words_in(encoded, mention.start, mention.end)] = IGNORED
         by_token = np.full(len(encoded.ids), IGNORED, dtype=np.int64)
         seen = encoded.first >= 0
@@ -155,11 +155,16 @@ def make_examples(
                     evidence[row, tokens_in(encoded, (start, end), edge.evidence)] = True
                     if not evidence[row].any() and len(encoded.windows) > 1:
                         stance[row] = IGNORED
-                if edge.score is not None and edge.score < sure:
-                    stance[row] = voice[row] = IGNORED
+                if _unsure(edge, sure):
+                    stance[row] = IGNORED
             ids, tags_here, sentences = encoded.ids[start:end], by_token[start:end], sentence[start:end]
             examples.append(Example(ids, tags_here, pairs, stance, voice, evidence, sentences))
     return examples
+
+
+def _unsure(tag: Mention | Stance, sure: float) -> bool:
+    """Whether a model gave it a score, and one below `sure`."""
+    return tag.score is not None and tag.score < sure
 
 
 def load_sentences(

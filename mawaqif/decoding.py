@@ -213,8 +213,9 @@ def decide(
 def evidence_span(encoded: Encoded, window: Span, logits: Floats) -> Span | None:
     """The run of words inside one sentence with the greatest sum of evidence logits, at most MAX_EVIDENCE_WORDS long.
 
-    A word counts with the mean of its tokens in the window; of equally strong runs the shortest, then the first, is
-    taken. logits [tokens], [CLS] first. Offsets into the text; None for a window without words.
+    A word counts with the mean of its tokens in the window; a run does not end with a preposition; of equally strong
+    runs the shortest, then the first, is taken. logits [tokens], [CLS] first. Offsets into the text; None for a window
+    without words.
     """
     start, end = window
     word_of = encoded.word_of[start:end]
@@ -229,7 +230,8 @@ def evidence_span(encoded: Encoded, window: Span, logits: Floats) -> Span | None
     sentence = encoded.sentence[first : first + len(counts)]
     total = np.cumsum(by_word)
     longest = min(MAX_EVIDENCE_WORDS, len(counts))
-    ends = np.concatenate([np.where(counts > 0, total, -np.inf), np.full(longest - 1, -np.inf)])
+    closes = (counts > 0) & ~encoded.governs[first : first + len(counts)]
+    ends = np.concatenate([np.where(closes, total, -np.inf), np.full(longest - 1, -np.inf)])
     starts = np.where(counts > 0, np.concatenate([[0.0], total[:-1]]), np.inf)
     room = np.searchsorted(sentence, sentence, side="right") - np.arange(len(counts))  # words to the sentence's end
     sums = sliding_window_view(ends, len(counts)) - starts  # [length - 1, first word]

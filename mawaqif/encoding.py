@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 from mawaqif.article import AUTHOR, Article
 from mawaqif.errors import ModelError
 from mawaqif.labels import LabelSet
-from mawaqif.text import Span, sentences, words
+from mawaqif.text import Span, governs, sentences, words
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -35,13 +35,15 @@ DISTANCE_BUCKETS = 2 * len(_DISTANCE_EDGES) + 1
 class Encoded:
     """An article's text as the model reads it.
 
-    words: spans [words]; sentence: sentence number of each word [words]; ids: sub-word ids [tokens], without special
-    tokens; word_of: word of each token, -1 where it belongs to none [tokens]; first: first token of each word, -1
-    where it has none [words]; windows: token ranges that cover all tokens, in order, overlapping.
+    words: spans [words]; sentence: sentence number of each word [words]; governs: whether it is a preposition or the
+    like, with which no phrase ends [words]; ids: sub-word ids [tokens], without special tokens; word_of: word of each
+    token, -1 where it belongs to none [tokens]; first: first token of each word, -1 where it has none [words]; windows:
+    token ranges that cover all tokens, in order, overlapping.
     """
 
     words: list[Span]
     sentence: Ints
+    governs: Bools
     ids: Ints
     word_of: Ints
     first: Ints
@@ -89,7 +91,8 @@ def _encoded(text: str, ids: Ints, offsets: list[Span], room: int, overlap: floa
     first[covered[covered >= 0]] = positions[covered >= 0]
     sentence_starts = [start for start, _ in sentences(text)]
     sentence = np.array([bisect_right(sentence_starts, start) - 1 for start, _ in spans], dtype=np.int64)
-    return Encoded(spans, sentence, ids, word_of, first, _windows(first, sentence, len(ids), room, overlap))
+    governing = np.array([governs(text[start:end]) for start, end in spans], dtype=np.bool_)
+    return Encoded(spans, sentence, governing, ids, word_of, first, _windows(first, sentence, len(ids), room, overlap))
 
 
 def _windows(first: Ints, sentence: Ints, total: int, room: int, overlap: float) -> list[Span]:

@@ -138,6 +138,18 @@ def words(text: str) -> list[Span]:
     return [found.span() for found in _WORD.finditer(_skeleton(text))]
 
 
+# Prepositions and the like: their phrase goes on after them.
+_GOVERNOR = re.compile(
+    "من|في|على|إلى|الى|عن|مع|بين|ضد|نحو|حول|حتى|منذ|خلال|عبر|لدى|عند|تجاه|إزاء|دون|بدون|ضمن|بسبب|رغم|تحت|فوق"
+    "|بأن|التي|الذي|الذين"
+)
+
+
+def governs(word: str) -> bool:
+    """Whether the word is a preposition or the like, with which no phrase ends."""
+    return _GOVERNOR.fullmatch(word) is not None
+
+
 # --------------------------------------------------------------------------------------------------------- sentences
 
 _ENDS = frozenset(".!?؟…")

@@ -6,7 +6,7 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import mawaqif.decoding
@@ -36,7 +36,10 @@ def two_types(labels: LabelSet) -> LabelSet:
 
 
 def make_encoded(
-    sentences: list[int], tokens: list[int] | None = None, windows: list[tuple[int, int]] | None = None
+    sentences: list[int],
+    tokens: list[int] | None = None,
+    windows: list[tuple[int, int]] | None = None,
+    governs: list[bool] | None = None,
 ) -> Encoded:
     """A text of one-letter words: `sentences` has the words of each sentence, `tokens` the tokens of each word."""
     number = sum(sentences)
@@ -46,6 +49,7 @@ def make_encoded(
     return Encoded(
         words=[(2 * n, 2 * n + 1) for n in range(number)],
         sentence=np.repeat(np.arange(len(sentences)), sentences),
+        governs=np.zeros(number, dtype=np.bool_) if governs is None else np.array(governs, dtype=np.bool_),
         ids=np.zeros(len(word_of), dtype=np.int64),
         word_of=word_of,
         first=first,
@@ -232,7 +236,8 @@ def test_evidence_is_the_strongest_run_of_words_in_one_sentence(
     tokens = data.draw(st.lists(st.integers(0, 3), min_size=number, max_size=number).filter(any))
     start = data.draw(st.integers(0, sum(tokens) - 1))
     end = data.draw(st.integers(start + 1, sum(tokens)))
-    encoded = make_encoded(sentences, tokens)
+    governs = data.draw(st.lists(st.booleans(), min_size=number, max_size=number))
+    encoded = make_encoded(sentences, tokens, governs=governs)
     logits = random_logits(seed, end - start + 4)  # [CLS], [SEP] and padding
     by_word: dict[int, list[float]] = {}
     for word, logit in zip(encoded.word_of[start:end], logits[1:], strict=False):
@@ -242,8 +247,9 @@ def test_evidence_is_the_strongest_run_of_words_in_one_sentence(
         (encoded.words[a][0], encoded.words[b][1]): sum(mean.get(n, 0.0) for n in range(a, b + 1))
         for a in mean
         for b in mean
-        if a <= b < a + limit and encoded.sentence[a] == encoded.sentence[b]
+        if a <= b < a + limit and encoded.sentence[a] == encoded.sentence[b] and not governs[b]
     }
+    assume(runs)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mawaqif.decoding, "MAX_EVIDENCE_WORDS", limit)
         span = evidence_span(encoded, (start, end), logits)
@@ -256,6 +262,12 @@ def test_of_equally_strong_evidence_the_shortest_and_first_is_taken() -> None:
     assert evidence_span(make_encoded([6]), (0, 6), logits) == (0, 1)
 
 
+def test_evidence_of_prepositions_alone_is_the_first() -> None:
+    encoded = make_encoded([3], governs=[True, True, True])
+    assert evidence_span(encoded, (0, 3), np.array([0, -1, 2, 3, 0], dtype=np.float32)) == (0, 1)
+
+
 def test_evidence_of_a_window_without_words() -> None:
-    encoded = Encoded([], *(np.array([], dtype=np.int64) for _ in range(2)), np.array([-1]), np.array([]), [(0, 1)])
+    none = np.array([], dtype=np.int64)
+    encoded = Encoded([], none, np.array([], dtype=np.bool_), none, np.array([-1]), none, [(0, 1)])
     assert evidence_span(encoded, (0, 1), np.zeros(3, dtype=np.float32)) is None

@@ -93,6 +93,7 @@ _LONG_NAME, _LONG_WORD = 6, 5  # letters from which on a name, a word of a longe
 _WORD = re.compile(r"\w+")
 _FEMININE_VERB = re.compile(r"س?ت\w{2,}|\w{2,}ت")
 _DATELINE = re.compile(r"[،,] (\w+(?: \w+)?)")  # «طهران، إيران (…)»
+_OPENED_BY = {"»": "«", ")": "(", "]": "[", "”": "“", '"': '"'}
 _GLOSS = re.compile(r"\s?(?:(\()|([\"«“]))\s?")  # what opens a second name right after the first
 
 
@@ -194,17 +195,27 @@ def cluster(
 def whole_names(text: str, spans: Sequence[tuple[int, int, str, float]]) -> list[tuple[int, int, str, float]]:
     """The spans (start, end, type, score) that are names.
 
-    One with the sign of a hashtag in it («سليم #الوراق») is not two, and has the lower score. A lone letter is none:
-    «لـ» before a quotation mark.
+    One with the sign of a hashtag in it («سليم #الوراق») is not two, and has the lower score. One that opens a bracket
+    or a quotation («القرار (17») goes on to the mark that closes it, if that follows. A lone letter is none: «لـ»
+    before a quotation mark.
     """
     names: list[tuple[int, int, str, float]] = []
-    for start, end, label, score in spans:
+    for start, stop, label, score in spans:
+        end = stop + _closes(text[stop : stop + 1], text[start:stop])
         if names and text[start - 1] == "#" and names[-1][1:3] == (start, label):
             first, _, _, before = names.pop()
             names.append((first, end, label, min(before, score)))
         else:
             names.append((start, end, label, score))
     return [name for name in names if len(fold(text[name[0] : name[1]])) > 1]
+
+
+def _closes(mark: str, name: str) -> bool:
+    """Whether the mark closes what the name opens and leaves open."""
+    opening = _OPENED_BY.get(mark)
+    if opening is None:
+        return False
+    return name.count(opening) % 2 == 1 if opening == mark else name.count(opening) > name.count(mark)
 
 
 def _inline(surface: str) -> str:

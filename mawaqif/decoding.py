@@ -213,9 +213,9 @@ def decide(
 def evidence_span(encoded: Encoded, window: Span, logits: Floats) -> Span | None:
     """The run of words inside one sentence with the greatest sum of evidence logits, at most MAX_EVIDENCE_WORDS long.
 
-    A word counts with the mean of its tokens in the window; a run does not end with a preposition; of equally strong
-    runs the shortest, then the first, is taken. logits [tokens], [CLS] first. Offsets into the text; None for a window
-    without words.
+    A word counts with the mean of its tokens in the window; a run begins and ends where a phrase may (not with a comma
+    or a preposition); of equally strong runs the shortest, then the first, is taken. logits [tokens], [CLS] first.
+    Offsets into the text; None for a window without words.
     """
     start, end = window
     word_of = encoded.word_of[start:end]
@@ -230,9 +230,10 @@ def evidence_span(encoded: Encoded, window: Span, logits: Floats) -> Span | None
     sentence = encoded.sentence[first : first + len(counts)]
     total = np.cumsum(by_word)
     longest = min(MAX_EVIDENCE_WORDS, len(counts))
-    closes = (counts > 0) & ~encoded.governs[first : first + len(counts)]
-    ends = np.concatenate([np.where(closes, total, -np.inf), np.full(longest - 1, -np.inf)])
-    starts = np.where(counts > 0, np.concatenate([[0.0], total[:-1]]), np.inf)
+    here = slice(first, first + len(counts))
+    last = (counts > 0) & encoded.ends[here]
+    ends = np.concatenate([np.where(last, total, -np.inf), np.full(longest - 1, -np.inf)])
+    starts = np.where((counts > 0) & encoded.begins[here], np.concatenate([[0.0], total[:-1]]), np.inf)
     room = np.searchsorted(sentence, sentence, side="right") - np.arange(len(counts))  # words to the sentence's end
     sums = sliding_window_view(ends, len(counts)) - starts  # [length - 1, first word]
     sums[np.arange(longest)[:, None] >= room] = -np.inf

@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 from mawaqif.article import AUTHOR, Article
 from mawaqif.errors import ModelError
 from mawaqif.labels import LabelSet
-from mawaqif.text import Span, governs, sentences, words
+from mawaqif.text import Span, begins_phrase, ends_phrase, sentences, words
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -35,15 +35,16 @@ DISTANCE_BUCKETS = 2 * len(_DISTANCE_EDGES) + 1
 class Encoded:
     """An article's text as the model reads it.
 
-    words: spans [words]; sentence: sentence number of each word [words]; governs: whether it is a preposition or the
-    like, with which no phrase ends [words]; ids: sub-word ids [tokens], without special tokens; word_of: word of each
-    token, -1 where it belongs to none [tokens]; first: first token of each word, -1 where it has none [words]; windows:
-    token ranges that cover all tokens, in order, overlapping.
+    words: spans [words]; sentence: sentence number of each word [words]; begins, ends: whether a phrase may begin or
+    end with it (`text.begins_phrase`, `ends_phrase`) [words]; ids: sub-word ids [tokens], without special tokens;
+    word_of: word of each token, -1 where it belongs to none [tokens]; first: first token of each word, -1 where it has
+    none [words]; windows: token ranges that cover all tokens, in order, overlapping.
     """
 
     words: list[Span]
     sentence: Ints
-    governs: Bools
+    begins: Bools
+    ends: Bools
     ids: Ints
     word_of: Ints
     first: Ints
@@ -80,19 +81,28 @@ def encode(texts: Sequence[str], tokenizer: Tokenizer, max_tokens: int, overlap:
 def _encoded(text: str, ids: Ints, offsets: list[Span], room: int, overlap: float) -> Encoded:
     spans = words(text)
     bounds = np.array(spans, dtype=np.int64).reshape(-1, 2)
-    starts, ends = np.array(offsets, dtype=np.int64).reshape(-1, 2).T
+    starts, stops = np.array(offsets, dtype=np.int64).reshape(-1, 2).T
     # The first word that the token touches: SentencePiece tokens begin on the space before their word.
     word_of = np.searchsorted(bounds[:, 1], starts, side="right")
     touches = word_of < len(spans)
-    touches[touches] = bounds[word_of[touches], 0] < np.maximum(ends, starts + 1)[touches]
+    touches[touches] = bounds[word_of[touches], 0] < np.maximum(stops, starts + 1)[touches]
     word_of[~touches] = -1
     first = np.full(len(spans), -1, dtype=np.int64)
     covered, positions = np.unique(word_of, return_index=True)
     first[covered[covered >= 0]] = positions[covered >= 0]
     sentence_starts = [start for start, _ in sentences(text)]
     sentence = np.array([bisect_right(sentence_starts, start) - 1 for start, _ in spans], dtype=np.int64)
-    governing = np.array([governs(text[start:end]) for start, end in spans], dtype=np.bool_)
-    return Encoded(spans, sentence, governing, ids, word_of, first, _windows(first, sentence, len(ids), room, overlap))
+    surfaces = [text[start:end] for start, end in spans]
+    return Encoded(
+        words=spans,
+        sentence=sentence,
+        begins=np.array([begins_phrase(word) for word in surfaces], dtype=np.bool_),
+        ends=np.array([ends_phrase(word) for word in surfaces], dtype=np.bool_),
+        ids=ids,
+        word_of=word_of,
+        first=first,
+        windows=_windows(first, sentence, len(ids), room, overlap),
+    )
 
 
 def _windows(first: Ints, sentence: Ints, total: int, room: int, overlap: float) -> list[Span]:

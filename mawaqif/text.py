@@ -145,9 +145,17 @@ _GOVERNOR = re.compile(
 )
 
 
-def governs(word: str) -> bool:
-    """Whether the word is a preposition or the like, with which no phrase ends."""
-    return _GOVERNOR.fullmatch(word) is not None
+_SEPARATORS = frozenset("،,؛;:.…/-–—")
+
+
+def begins_phrase(word: str) -> bool:
+    """Whether a phrase may begin with the word: not with a comma or the like, nor with a closing bracket."""
+    return word not in _SEPARATORS and word not in _CLOSE
+
+
+def ends_phrase(word: str) -> bool:
+    """Whether a phrase may end with the word: not with a comma, an opening bracket, a preposition or the like."""
+    return word not in _SEPARATORS and word not in _OPEN and _GOVERNOR.fullmatch(word) is None
 
 
 # --------------------------------------------------------------------------------------------------------- sentences

@@ -39,17 +39,20 @@ def make_encoded(
     sentences: list[int],
     tokens: list[int] | None = None,
     windows: list[tuple[int, int]] | None = None,
-    governs: list[bool] | None = None,
+    edges: list[tuple[bool, bool]] | None = None,
 ) -> Encoded:
-    """A text of one-letter words: `sentences` has the words of each sentence, `tokens` the tokens of each word."""
+    """A text of one-letter words: `sentences` has the words of each sentence, `tokens` the tokens of each word, `edges`
+    whether a phrase may begin and end with it."""
     number = sum(sentences)
     tokens = [1] * number if tokens is None else tokens
+    edges = [(True, True)] * number if edges is None else edges
     word_of = np.repeat(np.arange(number), tokens)
     first = np.array([int(np.argmax(word_of == n)) if tokens[n] else -1 for n in range(number)], dtype=np.int64)
     return Encoded(
         words=[(2 * n, 2 * n + 1) for n in range(number)],
         sentence=np.repeat(np.arange(len(sentences)), sentences),
-        governs=np.zeros(number, dtype=np.bool_) if governs is None else np.array(governs, dtype=np.bool_),
+        begins=np.array([begins for begins, _ in edges], dtype=np.bool_),
+        ends=np.array([ends for _, ends in edges], dtype=np.bool_),
         ids=np.zeros(len(word_of), dtype=np.int64),
         word_of=word_of,
         first=first,
@@ -236,8 +239,8 @@ def test_evidence_is_the_strongest_run_of_words_in_one_sentence(
     tokens = data.draw(st.lists(st.integers(0, 3), min_size=number, max_size=number).filter(any))
     start = data.draw(st.integers(0, sum(tokens) - 1))
     end = data.draw(st.integers(start + 1, sum(tokens)))
-    governs = data.draw(st.lists(st.booleans(), min_size=number, max_size=number))
-    encoded = make_encoded(sentences, tokens, governs=governs)
+    edges = data.draw(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=number, max_size=number))
+    encoded = make_encoded(sentences, tokens, edges=edges)
     logits = random_logits(seed, end - start + 4)  # [CLS], [SEP] and padding
     by_word: dict[int, list[float]] = {}
     for word, logit in zip(encoded.word_of[start:end], logits[1:], strict=False):
@@ -247,7 +250,7 @@ def test_evidence_is_the_strongest_run_of_words_in_one_sentence(
         (encoded.words[a][0], encoded.words[b][1]): sum(mean.get(n, 0.0) for n in range(a, b + 1))
         for a in mean
         for b in mean
-        if a <= b < a + limit and encoded.sentence[a] == encoded.sentence[b] and not governs[b]
+        if a <= b < a + limit and encoded.sentence[a] == encoded.sentence[b] and edges[a][0] and edges[b][1]
     }
     assume(runs)
     with pytest.MonkeyPatch.context() as patch:
@@ -263,11 +266,11 @@ def test_of_equally_strong_evidence_the_shortest_and_first_is_taken() -> None:
 
 
 def test_evidence_of_prepositions_alone_is_the_first() -> None:
-    encoded = make_encoded([3], governs=[True, True, True])
+    encoded = make_encoded([3], edges=[(True, False)] * 3)
     assert evidence_span(encoded, (0, 3), np.array([0, -1, 2, 3, 0], dtype=np.float32)) == (0, 1)
 
 
 def test_evidence_of_a_window_without_words() -> None:
     none = np.array([], dtype=np.int64)
-    encoded = Encoded([], none, np.array([], dtype=np.bool_), none, np.array([-1]), none, [(0, 1)])
+    encoded = Encoded([], none, none > 0, none > 0, none, np.array([-1]), none, [(0, 1)])
     assert evidence_span(encoded, (0, 1), np.zeros(3, dtype=np.float32)) is None

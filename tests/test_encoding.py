@@ -207,9 +207,10 @@ def test_of_overlapping_mentions_the_longer_is_tagged(tiny_tokenizer: Tokenizer,
     assert tags == ["B-ORG", "I-ORG", "I-ORG", "O"]
 
 
-def test_prepositions_are_marked(tiny_tokenizer: Tokenizer) -> None:
-    encoded = encode(["دعا إلى الحوار مع علي على أن يعود"], tiny_tokenizer, 16)[0]
-    assert encoded.governs.tolist() == [False, True, False, True, False, True, False, False]
+def test_where_phrases_may_begin_and_end(tiny_tokenizer: Tokenizer) -> None:
+    encoded = encode(["دعا إلى «حوار»، مع علي."], tiny_tokenizer, 16)[0]
+    assert encoded.begins.tolist() == [True, True, True, True, False, False, True, True, False]
+    assert encoded.ends.tolist() == [True, False, False, True, True, False, False, True, False]
 
 
 def test_words_and_tokens_of_a_span(tiny_tokenizer: Tokenizer) -> None:

@@ -269,6 +269,22 @@ def test_a_hashtag_inside_a_name_does_not_part_it() -> None:
     assert whole_names(text, two_types) == two_types
 
 
+@pytest.mark.parametrize(
+    ("text", "found", "whole"),
+    [
+        ("نفذوا القرار رقم (17) أمس", "القرار رقم (17", "القرار رقم (17)"),
+        ("قصفوا مستشفى «الحياة»", "مستشفى «الحياة", "مستشفى «الحياة»"),
+        ('رفضوا "مبادرة السلام" أمس', "مبادرة السلام", "مبادرة السلام"),
+        ('تنظيم "الراية" و"البيان"', 'تنظيم "الراية" و"البيان', 'تنظيم "الراية" و"البيان"'),
+        ("القرار (17 الأخير)", "القرار (17", "القرار (17"),
+        ("نداء «الساحل", "نداء «الساحل", "نداء «الساحل"),
+    ],
+)
+def test_a_name_goes_on_to_the_mark_that_closes_what_it_opens(text: str, found: str, whole: str) -> None:
+    start = text.index(found)
+    assert [text[a:b] for a, b, *_ in whole_names(text, [(start, start + len(found), "LAW", 0.9)])] == [whole]
+
+
 def test_a_place_inside_a_longer_place_stays_its_own() -> None:
     article = tag("سافر من طرابلس الغرب إلى طرابلس.", ("طرابلس الغرب", "GPE"), ("طرابلس", "GPE"))
     assert groups(article) == [0, 1]

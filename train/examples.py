@@ -100,16 +100,23 @@ def _check_labels(article: Article, labels: LabelSet, path: Path) -> None:
 def load_noisy(paths: Iterable[Path], articles: Sequence[Article], labels: LabelSet) -> dict[str, Article]:
     """Training articles by id as `mawaqif crossfit` wrote them: with the entities that a model found in them.
 
-    Articles that are not trained on are passed over. Raises InputError where the text is another one.
+    Articles that are not trained on are passed over. Raises InputError where the text is another one, and for a file
+    that holds none of the articles.
     """
     texts = {article.id: article.text for article in articles}
-    found = {}
+    found: dict[str, Article] = {}
     for path in paths:
-        for article in load_articles(path, labels, None):
-            if article.id in texts:
-                if article.text != texts[article.id]:
-                    raise InputError("is not the text that is trained on", path=str(path), article_id=article.id)
-                found[article.id] = article
+        here = {article.id: article for article in load_articles(path, labels, None) if article.id in texts}
+        for article in here.values():
+            if article.text != texts[article.id]:
+                raise InputError("is not the text that is trained on", path=str(path), article_id=article.id)
+        if not here:
+            raise InputError(
+                "holds none of the articles that are trained on; leave it out of data.noisy, or make it of them "
+                "(mawaqif crossfit)",
+                path=str(path),
+            )
+        found |= here
     return found
 
 

@@ -102,3 +102,5 @@ def test_noisy_articles_are_those_that_are_trained_on(
     other = annotated[0].model_copy(update={"text": annotated[0].text + " انتهى."})
     with pytest.raises(InputError, match=r"article 'a1'.*is not the text that is trained on"):
         load_noisy([path], [other], labels)
+    with pytest.raises(InputError, match=r"noisy\.jsonl.*holds none of the articles that are trained on"):
+        load_noisy([path], [annotated[0].model_copy(update={"id": "b"})], labels)

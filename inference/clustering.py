@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from mawaqif.article import Entity, Mention
 from mawaqif.tables import read_table
-from mawaqif.text import fold, strip_proclitics
+from mawaqif.text import BRACKETS, fold, strip_proclitics
 
 __all__ = [
     "BY_INCLUSION",
@@ -93,7 +93,7 @@ _LONG_NAME, _LONG_WORD = 6, 5  # letters from which on a name, a word of a longe
 _WORD = re.compile(r"\w+")
 _FEMININE_VERB = re.compile(r"س?ت\w{2,}|\w{2,}ت")
 _DATELINE = re.compile(r"[،,] (\w+(?: \w+)?)")  # «طهران، إيران (…)»
-_OPENED_BY = {"»": "«", ")": "(", "]": "[", "”": "“", '"': '"'}
+_OPENED_BY = {closing: opening for opening, closing in BRACKETS.items()} | {"”": "“", '"': '"'}
 _GLOSS = re.compile(r"\s?(?:(\()|([\"«“]))\s?")  # what opens a second name right after the first
 
 

@@ -81,11 +81,11 @@ def encode(texts: Sequence[str], tokenizer: Tokenizer, max_tokens: int, overlap:
 def _encoded(text: str, ids: Ints, offsets: list[Span], room: int, overlap: float) -> Encoded:
     spans = words(text)
     bounds = np.array(spans, dtype=np.int64).reshape(-1, 2)
-    starts, stops = np.array(offsets, dtype=np.int64).reshape(-1, 2).T
+    starts, ends = np.array(offsets, dtype=np.int64).reshape(-1, 2).T
     # The first word that the token touches: SentencePiece tokens begin on the space before their word.
     word_of = np.searchsorted(bounds[:, 1], starts, side="right")
     touches = word_of < len(spans)
-    touches[touches] = bounds[word_of[touches], 0] < np.maximum(stops, starts + 1)[touches]
+    touches[touches] = bounds[word_of[touches], 0] < np.maximum(ends, starts + 1)[touches]
     word_of[~touches] = -1
     first = np.full(len(spans), -1, dtype=np.int64)
     covered, positions = np.unique(word_of, return_index=True)

@@ -138,14 +138,16 @@ def words(text: str) -> list[Span]:
     return [found.span() for found in _WORD.finditer(_skeleton(text))]
 
 
+# ----------------------------------------------------------------------------------------------------------- phrases
+
+BRACKETS = {"«": "»", "(": ")", "[": "]", "{": "}"}
+_CLOSE = frozenset(BRACKETS.values())
+_SEPARATORS = frozenset("،,؛;:.…/-–—")
 # Prepositions and the like: their phrase goes on after them.
 _GOVERNOR = re.compile(
     "من|في|على|إلى|الى|عن|مع|بين|ضد|نحو|حول|حتى|منذ|خلال|عبر|لدى|عند|تجاه|إزاء|دون|بدون|ضمن|بسبب|رغم|تحت|فوق"
     "|بأن|التي|الذي|الذين"
 )
-
-
-_SEPARATORS = frozenset("،,؛;:.…/-–—")
 
 
 def begins_phrase(word: str) -> bool:
@@ -155,14 +157,12 @@ def begins_phrase(word: str) -> bool:
 
 def ends_phrase(word: str) -> bool:
     """Whether a phrase may end with the word: not with a comma, an opening bracket, a preposition or the like."""
-    return word not in _SEPARATORS and word not in _OPEN and _GOVERNOR.fullmatch(word) is None
+    return word not in _SEPARATORS and word not in BRACKETS and _GOVERNOR.fullmatch(word) is None
 
 
 # --------------------------------------------------------------------------------------------------------- sentences
 
 _ENDS = frozenset(".!?؟…")
-_OPEN = {"«": "»", "(": ")", "[": "]", "{": "}"}
-_CLOSE = frozenset("»)]}")
 _QUOTE_WORDS = 60  # a longer quotation is read as an unbalanced quote and protects nothing
 _ABBREVIATION = re.compile("[وبل][دأم]|(?i:mr|mrs|ms|dr|prof|st|gen|sen|gov|rep|col|lt|sgt|jr|sr|vs|no|inc|ltd)")
 # Latin letters spelled in Arabic, as in بي.بي.سي (BBC).
@@ -207,8 +207,8 @@ class _Tokens:
             if kind == '"':  # the same sign opens and closes (“ and ” too: they are often swapped): look at the spaces
                 closer, left, right = kind, self.glued(i), i + 1 < last and self.glued(i + 1)
                 opens = right if left != right else kind not in opened
-            elif kind in _OPEN or kind in _CLOSE:
-                closer, opens = _OPEN.get(kind, kind), kind in _OPEN
+            elif kind in BRACKETS or kind in _CLOSE:
+                closer, opens = BRACKETS.get(kind, kind), kind in BRACKETS
             else:
                 continue
             if not opens:

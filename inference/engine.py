@@ -15,6 +15,7 @@ import numpy as np
 from mawaqif.decoding import Floats
 from mawaqif.encoding import Ints, PairArrays
 from mawaqif.errors import ModelError, require
+from mawaqif.inference.denormals import CAN_FLUSH, flushed
 from mawaqif.saved import LABELS, WORDS, Precision, SavedModel
 
 EngineName = Literal["auto", "onnx", "torch"]
@@ -86,12 +87,15 @@ class OnnxEngine:
         options.log_severity_level = 3
         if threads:
             options.intra_op_num_threads = threads
+        if CAN_FLUSH:
+            options.add_session_config_entry("session.set_denormal_as_zero", "1")
         if shared:
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
 
         def session(path: Path) -> Any:
             try:
-                return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+                with flushed():  # the first session of a process would change this thread for good
+                    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
             except Exception as error:  # onnxruntime has no public base class for its errors
                 raise ModelError(f"{path}: ONNX Runtime cannot load it ({error}); export the model again") from error
 
@@ -110,12 +114,14 @@ class OnnxEngine:
         inputs = {"ids": ids, "mask": mask}
         if self._words:
             inputs["rows"] = self._words.rows(ids)
-        hidden, tags = self._encoder.run(["hidden", "tags"], inputs)
+        with flushed():
+            hidden, tags = self._encoder.run(["hidden", "tags"], inputs)
         return hidden, tags
 
     def stances(self, hidden: Floats, mask: Ints, pairs: PairArrays) -> tuple[Floats, Floats, Floats]:
         inputs = {"hidden": hidden, "token_mask": mask, **pairs}
-        stance, voice, evidence = self._stances.run(["stance", "voice", "evidence"], inputs)
+        with flushed():
+            stance, voice, evidence = self._stances.run(["stance", "voice", "evidence"], inputs)
         return stance, voice, evidence
 
 
@@ -152,7 +158,7 @@ class TorchEngine:
             self._model.encoder.to(torch.bfloat16)
 
     def _run(self, call: Any, *arrays: np.ndarray[Any, Any]) -> Any:
-        with self._torch.inference_mode():
+        with self._torch.inference_mode(), flushed():
             outputs = call(*(self._torch.from_numpy(array).to(self._device) for array in arrays))
         return tuple(output.float().cpu().numpy() for output in outputs)
 

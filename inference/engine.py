@@ -87,6 +87,8 @@ class OnnxEngine:
         options.log_severity_level = 3
         if threads:
             options.intra_op_num_threads = threads
+        # Else the threads of one graph spin on after its run, where the other graph and Python want the processors.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         if CAN_FLUSH:
             options.add_session_config_entry("session.set_denormal_as_zero", "1")
         if shared:

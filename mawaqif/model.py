@@ -103,7 +103,7 @@ class StanceHead(nn.Module):
         context = context.transpose(1, 2).flatten(-2)
         evidence = scores[:, 0]
         a, b = (
-            self._entity(n, hidden, mask, evidence, rows) + _pick(self.pooled[n](pooled)[:, None], rows)[:, 0]
+            self._entity(n, hidden, mask, evidence, rows) + _pick(self.pooled[n](pooled)[:, None], rows).squeeze(1)
             for n, rows in enumerate((holder, target))
         )
         features = self.mlp(self.dropout(torch.cat([a, b, context, a * b + context * (a - b)], dim=-1)))
@@ -121,7 +121,7 @@ class StanceHead(nn.Module):
     def _entity(self, n: int, hidden: Tensor, mask: Tensor, evidence: Tensor, rows: Tensor) -> Tensor:
         """One end of each pair, pooled over its mentions by nearness to the evidence. Shape [batch, pairs, width]."""
         elsewhere = _NEVER * (1 - mask)
-        weights = (evidence + _pick(elsewhere[:, None], rows)[:, 0]).softmax(dim=-1)
+        weights = (evidence + _pick(elsewhere[:, None], rows).squeeze(1)).softmax(dim=-1)
         projected: Tensor = self.entity[n](hidden)
         return weights @ projected
 
@@ -130,7 +130,7 @@ class StanceHead(nn.Module):
 
         buckets [batch, entities, tokens * buckets]: one in the place of each token's distance to each entity.
         """
-        own = _pick(buckets[:, None], rows)[:, 0].view(*rows.shape, -1, DISTANCE_BUCKETS)
+        own = _pick(buckets[:, None], rows).view(*rows.shape, -1, DISTANCE_BUCKETS)
         mass = attention.transpose(1, 2) @ own  # [batch, pairs, heads, buckets]
         found: Tensor = mass.transpose(1, 2) @ self.places[n]
         return found
@@ -150,7 +150,7 @@ class StanceHead(nn.Module):
             member = (pairs[..., n][:, None] == rows).to(features.dtype)  # [batch, entities, pairs]
             total = (member @ own).clamp(min=1e-6)[..., None]
             mean = (member @ (own[..., None] * values).flatten(-2)).unflatten(-1, (self.heads, -1)) / total
-            found.append(_pick(mean.flatten(-2)[:, None], pairs[..., n])[:, 0])
+            found.append(_pick(mean.flatten(-2)[:, None], pairs[..., n]).squeeze(1))
         change: Tensor = self.peers(torch.cat(found, dim=-1))
         return change
 

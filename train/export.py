@@ -13,10 +13,8 @@ of the batch; one scale for the batch, as ONNX Runtime's own dynamic quantisatio
 from __future__ import annotations
 
 import logging
-import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +29,7 @@ from torch import Tensor, nn
 from mawaqif.errors import ModelError
 from mawaqif.model import JointModel
 from mawaqif.saved import PRECISIONS, WEIGHTS, SavedModel, graph_paths, open_model, scales, weight_index
+from mawaqif.train.operators import fewer_operators
 from mawaqif.train.quantise import quantise, refill
 
 OPSET = 23  # the first with Attention and RotaryEmbedding
@@ -67,7 +66,7 @@ def export_onnx(directory: str | Path) -> list[Path]:
     distance = torch.zeros(batch, entities, tokens, dtype=torch.int64)
     rows = torch.randint(0, entities, (batch, pairs, 2))
     weights = _saved_weights(saved)
-    with _rotary_operators(model.encoder):
+    with fewer_operators(model.encoder):
         inputs = {"ids": ids, "mask": mask} | ({"rows": model.words.rows(ids)} if model.words else {})
         encoder = _export(_Encode(model), inputs, ["hidden", "tags"], dict.fromkeys(inputs, 2))
     inputs = {"hidden": hidden, "token_mask": mask, "entity_mask": entity_mask}
@@ -82,41 +81,6 @@ def export_onnx(directory: str | Path) -> list[Path]:
             onnx.save_model(quantise(graph) if precision == "int8" else graph, str(path))
             paths.append(path)
     return paths
-
-
-@contextmanager
-def _rotary_operators(encoder: nn.Module) -> Iterator[None]:
-    """While it lasts, an encoder with rotary positions applies them by the ONNX operator instead of seven others.
-
-    Encoders of transformers with such positions call a function of this name beside their class. Where it does what the
-    operator does, the operator takes its place (https://onnx.ai/onnx/operators/onnx__RotaryEmbedding.html).
-    """
-
-    def apply(q: Tensor, k: Tensor, cos: Tensor, sin: Tensor, unsqueeze_dim: int = 1) -> tuple[Tensor, Tensor]:
-        half = cos.shape[-1] // 2
-        cos, sin = (values[..., :half].expand(q.shape[0], -1, -1) for values in (cos, sin))
-        return torch.onnx.ops.rotary_embedding(q, cos, sin), torch.onnx.ops.rotary_embedding(k, cos, sin)
-
-    module = sys.modules[type(encoder).__module__]
-    before = getattr(module, "apply_rotary_pos_emb", None)
-    if before is None or not _alike(apply, before):
-        yield
-        return
-    module.apply_rotary_pos_emb = apply  # type: ignore[attr-defined]
-    try:
-        yield
-    finally:
-        module.apply_rotary_pos_emb = before  # type: ignore[attr-defined]
-
-
-def _alike(apply: Any, other: Any) -> bool:
-    """Whether two functions turn queries [batch, heads, tokens, 8] and keys in the same way."""
-    q, k, angles = torch.randn(2, 3, 5, 8), torch.randn(2, 3, 5, 8), torch.randn(2, 5, 4)
-    cos, sin = (torch.cat([values, values], dim=-1) for values in (angles.cos(), angles.sin()))
-    try:
-        return all(map(torch.allclose, apply(q, k, cos, sin), other(q, k, cos, sin)))
-    except (TypeError, RuntimeError, ValueError):  # it takes other arguments, or other shapes
-        return False
 
 
 def _export(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str], dynamic: dict[str, int]) -> Any:

@@ -27,9 +27,14 @@ def quantise(model: Any) -> Any:
     graph = copy.graph
     widths = _constant_widths(graph)
     nodes: list[Any] = []
+    rounded: dict[str, str] = {}  # left-hand sides that are there in 8 bits, and under what name
     for number, node in enumerate(graph.node):
         if node.op_type == "MatMul" and widths.get(node.input[1], 0) >= _LEAST_COLUMNS:
-            nodes += _product(f"int8.{number}", node.input[0], node.input[1], node.output[0])
+            name, (x, w), (y,) = f"int8.{number}", node.input, node.output
+            if x not in rounded:
+                rounded[x] = f"{name}.row"
+                nodes += _rows(rounded[x], x)
+            nodes += _product(f"{name}.col", w, rounded[x], y)
         else:
             nodes.append(node)
     constants: dict[str, Any] = {
@@ -47,31 +52,41 @@ def quantise(model: Any) -> Any:
 
 
 def _constant_widths(graph: Any) -> dict[str, int]:
-    """Number of columns of every constant matrix, those that are cast or transposed constants included."""
+    """Number of columns of every constant matrix, also of one that is cast or transposed; of a part, of the whole."""
     shapes = {constant.name: tuple(constant.dims) for constant in graph.initializer if len(constant.dims) == 2}
     for node in graph.node:
-        if node.op_type in ("Cast", "Transpose") and node.input[0] in shapes:
-            shape = shapes[node.input[0]]
-            shapes[node.output[0]] = shape if node.op_type == "Cast" else shape[::-1]
+        if node.op_type in ("Cast", "Transpose", "Split") and node.input[0] in shapes:
+            rows, columns = shapes[node.input[0]]
+            shape = (columns, rows) if node.op_type == "Transpose" else (rows, columns)
+            shapes |= dict.fromkeys(node.output, shape)
     return {name: int(shape[1]) for name, shape in shapes.items()}
 
 
-def _product(name: str, x: str, w: str, y: str) -> Iterator[Any]:
-    def node(kind: str, inputs: list[str], output: str, **attributes: Any) -> Any:
-        return helper.make_node(kind, inputs, [output], **attributes)
+def _node(kind: str, inputs: list[str], output: str, **attributes: Any) -> Any:
+    return helper.make_node(kind, inputs, [output], **attributes)
 
-    for value, axis, side in ((x, "int8.last", "row"), (w, "int8.first", "col")):
-        yield node("Abs", [value], f"{name}.{side}.abs")
-        yield node("ReduceMax", [f"{name}.{side}.abs", axis], f"{name}.{side}.max", keepdims=int(side == "row"))
-        yield node("Div", [f"{name}.{side}.max", "int8.largest"], f"{name}.{side}.raw")
-        yield node("Max", [f"{name}.{side}.raw", "int8.tiny"], f"{name}.{side}")  # a row of zeros
-        yield node("Div", [value, f"{name}.{side}"], f"{name}.{side}.scaled")
-    yield node("QuantizeLinear", [f"{name}.row.scaled", "int8.one", "int8.zero"], f"{name}.x")
-    yield node("Round", [f"{name}.col.scaled"], f"{name}.col.round")
-    yield node("Cast", [f"{name}.col.round"], f"{name}.w", to=TensorProto.INT8)
-    inputs = [f"{name}.x", f"{name}.w", "int8.one", f"{name}.col", "int8.zero"]
-    yield node("MatMulIntegerToFloat", inputs, f"{name}.unscaled", domain="com.microsoft")
-    yield node("Mul", [f"{name}.unscaled", f"{name}.row"], y)
+
+def _scaled(name: str, value: str, axis: str, *, keepdims: bool) -> Iterator[Any]:
+    """The scale of each row or column, under `name`, and the value divided by it."""
+    yield _node("Abs", [value], f"{name}.abs")
+    yield _node("ReduceMax", [f"{name}.abs", axis], f"{name}.max", keepdims=int(keepdims))
+    yield _node("Div", [f"{name}.max", "int8.largest"], f"{name}.raw")
+    yield _node("Max", [f"{name}.raw", "int8.tiny"], name)  # a row of zeros
+    yield _node("Div", [value, name], f"{name}.scaled")
+
+
+def _rows(name: str, x: str) -> Iterator[Any]:
+    yield from _scaled(name, x, "int8.last", keepdims=True)
+    yield _node("QuantizeLinear", [f"{name}.scaled", "int8.one", "int8.zero"], f"{name}.x")
+
+
+def _product(name: str, w: str, rows: str, y: str) -> Iterator[Any]:
+    yield from _scaled(name, w, "int8.first", keepdims=False)
+    yield _node("Round", [f"{name}.scaled"], f"{name}.round")
+    yield _node("Cast", [f"{name}.round"], f"{name}.w", to=TensorProto.INT8)
+    inputs = [f"{rows}.x", f"{name}.w", "int8.one", name, "int8.zero"]
+    yield _node("MatMulIntegerToFloat", inputs, f"{name}.unscaled", domain="com.microsoft")
+    yield _node("Mul", [f"{name}.unscaled", rows], y)
 
 
 def refill(field: Any, items: Sequence[Any]) -> None:

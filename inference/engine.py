@@ -39,14 +39,11 @@ def make_engine(
     name: EngineName = "auto",
     threads: int | None = None,
     precision: Precision | None = None,
-    *,
-    shared: bool = False,
 ) -> Engine:
     """The engine called `name`; auto: ONNX Runtime if the model has graphs, else PyTorch, which alone has bf16.
 
     `threads`: processor threads, None for all. `precision`: None for the model's own default (ONNX Runtime), or for
-    bf16 on a GPU and fp32 elsewhere (PyTorch). `shared`: see `OnnxEngine`. Raises ModelError or MissingExtraError where
-    it cannot run.
+    bf16 on a GPU and fp32 elsewhere (PyTorch). Raises ModelError or MissingExtraError where it cannot run.
     """
     wanted = precision or saved.precision
     graphs = saved.graphs(wanted)
@@ -58,15 +55,11 @@ def make_engine(
         raise ModelError(
             f"{saved.directory}: has no ONNX graphs in {wanted}; make them with: mawaqif export {saved.directory}"
         )
-    return OnnxEngine(saved, graphs, wanted, threads, shared=shared)
+    return OnnxEngine(saved, graphs, wanted, threads)
 
 
 class OnnxEngine:
-    """ONNX Runtime on CPU. The graphs read their weights from the directory's model.safetensors.
-
-    `shared`: something else runs on the same processors, such as the rest of a service. Threads with nothing to do then
-    sleep, where otherwise they spin: a little faster alone, much slower beside others.
-    """
+    """ONNX Runtime on CPU. The graphs read their weights from the directory's model.safetensors."""
 
     name = "onnx"
 
@@ -76,8 +69,6 @@ class OnnxEngine:
         graphs: tuple[Path, Path],
         precision: Precision,
         threads: int | None = None,
-        *,
-        shared: bool = False,
     ) -> None:
         import onnxruntime
 
@@ -91,8 +82,6 @@ class OnnxEngine:
         options.add_session_config_entry("session.force_spinning_stop", "1")
         if CAN_FLUSH:
             options.add_session_config_entry("session.set_denormal_as_zero", "1")
-        if shared:
-            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
 
         def session(path: Path) -> Any:
             try:

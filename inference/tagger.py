@@ -38,17 +38,15 @@ def load(
     engine: EngineName = "auto",
     threads: int | None = None,
     precision: Precision | None = None,
-    shared: bool = False,
 ) -> Tagger:
     """A tagger with the embedded model, a model directory, or a model on the Hugging Face hub.
 
     engine: auto (ONNX Runtime if the model has ONNX graphs, else PyTorch), onnx or torch. threads: processor threads,
     None for all. precision: fp32, int8 (ONNX Runtime only) or bf16 (PyTorch only, and its default on a GPU); None for
-    the model's default. shared: other work runs on the same processors, so leave them free between operations (a little
-    slower where there is none). Raises ModelError that says what is missing, or MissingExtraError.
+    the model's default. Raises ModelError that says what is missing, or MissingExtraError.
     """
     saved = open_model(_find(model))
-    return Tagger(saved, make_engine(saved, engine, threads, precision, shared=shared))
+    return Tagger(saved, make_engine(saved, engine, threads, precision))
 
 
 def _find(model: str | Path | None) -> Path:

@@ -71,7 +71,7 @@ def serve(
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     with listen(host, port, settings) as listener:  # before the model: a port that is taken shows at once
-        tagger = mawaqif.load(model, engine=engine, threads=threads, precision=precision, shared=True)
+        tagger = mawaqif.load(model, engine=engine, threads=threads, precision=precision)
         tagger("رحبت الوزارة بالقرار.")  # the first run is the slowest; and a model that cannot run fails here
         info = information(tagger.saved, tagger.engine.name, precision or tagger.saved.precision, settings.limits())
         status = serve(create_app(tagger, settings, info), listener)

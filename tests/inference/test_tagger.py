@@ -263,8 +263,8 @@ def test_a_batch_of_nothing_is_refused(tagger: Tagger) -> None:
         next(tagger.pipe([TEXT], batch_size=0))
 
 
-def test_threads_that_sleep_change_no_result(tagger: Tagger, tiny_onnx_model: Path, alike: Alike) -> None:
-    alike(load(tiny_onnx_model, threads=2, shared=True)(TEXT), tagger(TEXT))
+def test_the_number_of_threads_changes_no_result(tagger: Tagger, tiny_onnx_model: Path, alike: Alike) -> None:
+    alike(load(tiny_onnx_model, threads=2)(TEXT), tagger(TEXT))
 
 
 def test_load_is_the_public_one() -> None:

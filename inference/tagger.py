@@ -27,7 +27,6 @@ from mawaqif.saved import CONFIG, EMBEDDED, TOKENIZER, WORDS, Precision, SavedMo
 _HUB_SECONDS = 5.0  # to answer
 _LEAST_TOKENS = 8  # in a window, with [CLS] and [SEP]
 _BATCH = 32  # articles
-_TOKENS_A_BATCH = 1024  # more, and a layer's activations do not fit the processor's cache
 _SCORES_A_BATCH = 100_000  # entity pairs times tokens; more takes memory and no less time
 _SCORES_A_RUN = 1_000_000  # the most of one window in one run: apart, pairs are not compared with each other
 
@@ -171,7 +170,7 @@ class Tagger:
         results: list[list[tuple[Floats, Floats]]] = [[None] * len(e.windows) for e in encodings]  # type: ignore[list-item]
         order = sorted(windows, key=lambda key: len(ids[key]))
         while order:
-            size = max(1, _TOKENS_A_BATCH // (len(ids[order[-1]]) + 2))
+            size = max(1, self.engine.batch_tokens // (len(ids[order[-1]]) + 2))
             batch, order = order[-size:], order[:-size]
             inputs, mask = pad_windows([ids[key] for key in batch], self._ids)
             hidden, tags = self.engine.encode(inputs, mask)

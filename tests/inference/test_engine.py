@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -280,3 +281,10 @@ def test_threads_are_taken(tiny_onnx_model: Path) -> None:
     mask = np.ones((1, 3), dtype=np.int64)
     hidden, tags = make_engine(open_model(tiny_onnx_model), threads=2).encode(mask, mask)
     assert hidden.shape[:2] == tags.shape[:2] == (1, 3)
+
+
+@pytest.mark.parametrize("name", ["onnx", "torch"])
+def test_a_run_is_as_large_as_its_threads_read_fastest(tiny_onnx_model: Path, name: EngineName) -> None:
+    saved = open_model(tiny_onnx_model)
+    one, all_threads = (make_engine(saved, name, threads).batch_tokens for threads in (1, None))
+    assert all_threads == one * (os.cpu_count() or 1)

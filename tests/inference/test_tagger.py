@@ -94,7 +94,7 @@ def test_runs_of_any_size_give_the_same(
 ) -> None:
     """Few tokens and few entity pairs a run of the engine, as for a window full of names, change no result."""
     whole = list(tagger.pipe(gold_articles, min_score=0))
-    monkeypatch.setattr("mawaqif.inference.tagger._TOKENS_A_BATCH", 1)
+    monkeypatch.setattr(tagger.engine, "batch_tokens", 1)
     monkeypatch.setattr("mawaqif.inference.tagger._SCORES_A_BATCH", 300)
     for first, second in zip(whole, tagger.pipe(gold_articles, min_score=0), strict=True):
         alike(first, second)

@@ -1,9 +1,9 @@
 """Numbers so small that a processor works on them by exception: denormals, below 1.2e-38, taken for zero here.
 
 A softmax leaves them where a word is masked or far from what matters: ONNX Runtime's gives a masked word not zero, but
-some 4e-39. One product with such a number costs as much as a hundred others, so on some processors a model needs twice
-the time for digits that no result has. What to do with them is set for each thread: ONNX Runtime has an option for its
-own (`session.set_denormal_as_zero`), yet the thread that calls it takes part in the work, and that thread is the
+some 4e-39. A product with such a number takes some processors many times as long as another: half the time of local
+attention, for digits that no result has. What to do with them is set for each thread. ONNX Runtime has an option for
+its own (`session.set_denormal_as_zero`), yet the thread that calls it takes part in the work, and that one is the
 user's, which is left as it was.
 """
 

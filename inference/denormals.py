@@ -4,7 +4,8 @@ A softmax leaves them where a word is masked or far from what matters: ONNX Runt
 some 4e-39. A product with such a number takes some processors many times as long as another: half the time of local
 attention, for digits that no result has. What to do with them is set for each thread. ONNX Runtime has an option for
 its own (`session.set_denormal_as_zero`), yet the thread that calls it takes part in the work, and that one is the
-user's, which is left as it was.
+user's, which is left as it was. PyTorch's threads serve the user's own work, too; whoever wants them so has
+`torch.set_flush_denormal`.
 """
 
 from __future__ import annotations

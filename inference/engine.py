@@ -161,7 +161,7 @@ class TorchEngine:
             self._model.encoder.to(torch.bfloat16)
 
     def _run(self, call: Any, *arrays: np.ndarray[Any, Any]) -> Any:
-        with self._torch.inference_mode(), flushed():
+        with self._torch.inference_mode():
             outputs = call(*(self._torch.from_numpy(array).to(self._device) for array in arrays))
         return tuple(output.float().cpu().numpy() for output in outputs)
 

@@ -22,6 +22,7 @@ from mawaqif.saved import LABELS, WORDS, Precision, SavedModel
 EngineName = Literal["auto", "onnx", "torch"]
 
 _THREAD_TOKENS = 512  # more for a thread, and a layer's activations do not fit the cache of a processor's core
+_MOST_THREADS = 8  # whose tokens make a run: a machine may tell of more than a container may use, and they take memory
 _GPU_TOKENS = 16_384  # all windows of a batch of news articles; their activations are some hundred megabytes
 
 
@@ -124,7 +125,7 @@ class OnnxEngine:
 
 
 def _tokens_for(threads: int | None) -> int:
-    return _THREAD_TOKENS * (threads or os.cpu_count() or 1)
+    return _THREAD_TOKENS * min(threads or os.cpu_count() or 1, _MOST_THREADS)
 
 
 def _release_memory() -> None:

@@ -126,6 +126,7 @@ def held() -> Iterator[Service]:
         thread.start()
         try:
             assert service.tagger.busy.wait(10)
+            service.waiting(0)  # the measure follows the batch by a moment
             yield service
         finally:
             service.tagger.gate.set()

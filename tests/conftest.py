@@ -189,8 +189,15 @@ def tiny_shape(tiny_tokenizer: Tokenizer) -> dict[str, int]:
 
 
 @pytest.fixture(scope="session")
+def tiny_modernbert(tiny_shape: dict[str, int]) -> dict[str, int]:
+    """The configuration of a tiny ModernBERT with a global and a local layer."""
+    special = {"pad_token_id": 0, "bos_token_id": 2, "cls_token_id": 2, "eos_token_id": 3, "sep_token_id": 3}
+    return {**tiny_shape, "local_attention": 16, "global_attn_every_n_layers": 2, **special}
+
+
+@pytest.fixture(scope="session")
 def tiny_encoder(
-    tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Tokenizer, tiny_shape: dict[str, int]
+    tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Tokenizer, tiny_modernbert: dict[str, int]
 ) -> Path:
     """A Hugging Face directory of a random two-layer ModernBERT for 128 positions, as pre-training saves it."""
     import torch
@@ -199,18 +206,8 @@ def tiny_encoder(
     from mawaqif.train.pretrain import save_encoder
 
     directory = tmp_path_factory.mktemp("encoder")
-    config = ModernBertConfig(
-        **tiny_shape,
-        local_attention=16,
-        global_attn_every_n_layers=2,
-        pad_token_id=0,
-        bos_token_id=2,
-        cls_token_id=2,
-        eos_token_id=3,
-        sep_token_id=3,
-    )
     torch.manual_seed(0)
-    save_encoder(ModernBertForMaskedLM(config), tiny_tokenizer, directory)
+    save_encoder(ModernBertForMaskedLM(ModernBertConfig(**tiny_modernbert)), tiny_tokenizer, directory)
     return directory
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,21 +16,18 @@ from transformers.models.modernbert.modeling_modernbert import ModernBertMLP
 
 from mawaqif.train.operators import fewer_operators
 
-SHAPE = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
+Make = Callable[..., ModernBertModel]
 
 
-def modernbert(**settings: Any) -> ModernBertModel:
-    torch.manual_seed(0)
-    config = ModernBertConfig(
-        **SHAPE,
-        local_attention=8,
-        global_attn_every_n_layers=2,
-        pad_token_id=0,
-        bos_token_id=1,
-        eos_token_id=2,
-        **settings,
-    )
-    return ModernBertModel(config).eval()
+@pytest.fixture(scope="module")
+def modernbert(tiny_modernbert: dict[str, int]) -> Make:
+    """Makes a tiny one with random weights, of further settings."""
+
+    def make(**settings: Any) -> ModernBertModel:
+        torch.manual_seed(0)
+        return ModernBertModel(ModernBertConfig(**tiny_modernbert, **settings)).eval()
+
+    return make
 
 
 def changed(encoder: torch.nn.Module) -> list[str]:
@@ -38,7 +36,7 @@ def changed(encoder: torch.nn.Module) -> list[str]:
 
 @pytest.mark.parametrize("biased", [False, True])
 @given(batch=st.integers(1, 3), tokens=st.integers(1, 40), data=st.data())
-def test_they_compute_the_same(biased: bool, batch: int, tokens: int, data: st.DataObject) -> None:
+def test_they_compute_the_same(modernbert: Make, biased: bool, batch: int, tokens: int, data: st.DataObject) -> None:
     encoder = modernbert(attention_bias=biased, mlp_bias=biased)
     for name, parameter in encoder.named_parameters():
         if name.endswith("bias"):
@@ -57,7 +55,7 @@ def test_they_compute_the_same(biased: bool, batch: int, tokens: int, data: st.D
     assert torch.allclose(before[real], within[real], atol=1e-4)
 
 
-def test_layers_that_compute_something_else_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_layers_that_compute_something_else_stay(modernbert: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     def other(self: Any, hidden_states: Tensor) -> Tensor:
         gate, through = self.Wi(hidden_states).chunk(2, dim=-1)
         result: Tensor = self.Wo(self.act(through) * gate)
@@ -78,20 +76,20 @@ def test_layers_that_compute_something_else_stay(monkeypatch: pytest.MonkeyPatch
         assert not changed(encoder)
 
 
-def test_layers_of_other_parts_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_layers_of_other_parts_stay(modernbert: Make) -> None:
     encoder = modernbert()
     encoder.layers[0].mlp.Wi = torch.nn.Sequential(encoder.layers[0].mlp.Wi)
     with fewer_operators(encoder):
         assert changed(encoder) == ["layers.0.attn", "layers.1.attn", "layers.1.mlp"]
 
 
-def test_other_encoders_stay() -> None:
-    encoder = BertModel(BertConfig(**SHAPE)).eval()
+def test_other_encoders_stay(tiny_shape: dict[str, int]) -> None:
+    encoder = BertModel(BertConfig(**tiny_shape)).eval()
     with fewer_operators(encoder):
         assert not changed(encoder)
 
 
-def test_an_error_within_gives_the_layers_back() -> None:
+def test_an_error_within_gives_the_layers_back(modernbert: Make) -> None:
     encoder = modernbert()
     with pytest.raises(ValueError, match="within"), fewer_operators(encoder):
         raise ValueError("within")

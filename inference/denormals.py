@@ -29,7 +29,7 @@ def _floating_point_calls() -> ctypes.CDLL | None:
 
 _LIBRARY = _floating_point_calls()
 CAN_FLUSH = _LIBRARY is not None
-"""Whether this system lets `flushed` do anything: Linux on x86-64. ARM has no such slow numbers."""
+"""Whether this system lets `flushed` do anything: Linux on x86-64."""
 
 
 @contextmanager

@@ -99,7 +99,6 @@ class _Checker:
     def _entities(self) -> Iterator[Problem]:
         mentioned = {_id(mention.get("entity")) for mention in self.mentions}
         used = {_id(stance.get(end)) for stance in self.stances for end in ("holder", "target")}
-        only = {label.name for label in self.labels.types if label.only_in_stances}
         seen: set[str | None] = set()
         for i, entity in enumerate(self.entities):
             field, entity_id = f"entities[{i}]", _id(entity.get("id"))
@@ -116,7 +115,7 @@ class _Checker:
                 yield Problem(
                     "unmentioned", f"{name} has no mention; mark where it is named, or remove it", field=field
                 )
-            if entity.get("type") in only and entity_id not in used:
+            if entity.get("type") in self.labels.only_in_stances and entity_id not in used:
                 reason = f"{name} is {entity['type']!r}, which is annotated only where a stance needs it; remove it"
                 yield Problem("role", reason, field=field, span=self._first(entity_id))
 

@@ -113,12 +113,11 @@ def _label_problems(draft: Mapping[str, Any], labels: LabelSet) -> Iterator[str]
     for entity in draft["entities"]:
         if entity["type"] not in labels.type_names:
             yield f"{entity['id']}.type {entity['type']!r} is none of {', '.join(labels.type_names)}"
-    only = {label.name for label in labels.types if label.only_in_stances}
     used = {stance[end] for stance in draft["stances"] for end in ("holder", "target")}
     yield from (
         f"{e['id']} ({e['type']}) takes part in no stance"
         for e in draft["entities"]
-        if e["type"] in only and e["id"] not in used
+        if e["type"] in labels.only_in_stances and e["id"] not in used
     )
     for number, stance in enumerate(draft["stances"]):
         if stance["stance"] not in labels.stance_names:

@@ -133,7 +133,7 @@ class Gazetteer:
             names=known,
             longest=longest,
             edges={ends: counts.most_common(1)[0][0] for ends, counts in edges.items()},
-            only_in_stances=frozenset(label.name for label in labels.types if label.only_in_stances),
+            only_in_stances=frozenset(labels.only_in_stances),
         )
 
     def tag(self, article: Article) -> Article:

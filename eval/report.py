@@ -94,13 +94,12 @@ def evaluate(
     """
     gold, known = list(gold), None if train is None else list(train)
     pairs = pair(gold, predicted)
-    only_in_stances = [label.name for label in labels.types if label.only_in_stances]
     edges = [join(each) for each in pairs]
     given = None
     if predicted_given_gold is not None:
         given = [join(each) for each in _with_gold_entities(pair(gold, predicted_given_gold))]
     matched = [match_mentions(each) for each in pairs]
-    mentions = score_mentions(pairs, only_in_stances=only_in_stances)
+    mentions = score_mentions(pairs, only_in_stances=labels.only_in_stances)
     entities, tuples = score_entities(pairs), score_tuples(pairs)
     stances = score_edges(edges, labels.stance_names)
     stances_given_gold = None if given is None else score_edges(given, labels.stance_names)
@@ -130,7 +129,7 @@ def evaluate(
         stances_given_gold=stances_given_gold,
         selective_given_gold=None if flat_given is None else risk_coverage(flat_given),
         reliability_given_gold=None if flat_given is None else _reliability(flat_given),
-        slices=slices(pairs, matched, edges, only_in_stances, None if known is None else Seen.of(known)),
+        slices=slices(pairs, matched, edges, labels.only_in_stances, None if known is None else Seen.of(known)),
         counted=counted,
     )
 
@@ -167,8 +166,7 @@ def _baselines(
         scores = [score_stances(each, labels.stance_names) for each in (pairs, pair(gold, given))]
         counted = {**_stance_counts(*scores), "tuples_weighted_f1": score_tuples(pairs).counted}
         if name == "gazetteer":
-            only_in_stances = [label.name for label in labels.types if label.only_in_stances]
-            mentions = score_mentions(pairs, only_in_stances=only_in_stances)
+            mentions = score_mentions(pairs, only_in_stances=labels.only_in_stances)
             counted["mentions_named_micro_f1"] = mentions.counted_named
             counted["mentions_all_micro_f1"] = mentions.counted
             counted["entities_b3_f1"] = score_entities(pairs).counted

@@ -17,12 +17,23 @@ from pathlib import Path
 import numpy as np
 
 from mawaqif.article import Article
+from mawaqif.boundaries import Boundaries
 from mawaqif.decoding import EVIDENCE_SHIFT, Floats, PairScore, Scaling, decide, decode_mentions, merge_windows, stitch
-from mawaqif.encoding import Encoded, Ints, Pairs, encode, pad_pairs, pad_windows, pairs_of, special_ids
+from mawaqif.encoding import Encoded, Ints, Pairs, encode, keep_whole, pad_pairs, pad_windows, pairs_of, special_ids
 from mawaqif.errors import ModelError, require
 from mawaqif.inference.clustering import cluster, whole_names
 from mawaqif.inference.engine import Engine, EngineName, make_engine
-from mawaqif.saved import CONFIG, EMBEDDED, TOKENIZER, WORDS, Precision, SavedModel, open_model
+from mawaqif.saved import (
+    BOUNDARIES,
+    CONFIG,
+    EMBEDDED,
+    TOKENIZER,
+    WORDS,
+    Precision,
+    SavedModel,
+    open_model,
+    read_tensors,
+)
 
 _HUB_SECONDS = 5.0  # to answer
 _LEAST_TOKENS = 8  # in a window, with [CLS] and [SEP]
@@ -85,6 +96,7 @@ class Tagger:
                 temperature=float(saved.settings.get("temperature", 1.0)),
                 none_bias=float(saved.settings.get("none_bias", 0.0)),
                 evidence_shift=float(saved.settings.get("evidence_shift", EVIDENCE_SHIFT)),
+                phrase_bias=float(saved.settings.get("phrase_bias", 0.0)),
             )
         except (KeyError, TypeError, ValueError) as error:
             path = saved.directory / CONFIG
@@ -94,6 +106,7 @@ class Tagger:
         known = saved.config.get("vocab_size")
         if known is not None and saved.tokenizer.get_vocab_size() > known:
             raise ModelError(f"{saved.directory / TOKENIZER}: has more pieces than the model; copy both again")
+        self._boundaries = _boundaries(saved)
 
     def __call__(self, article: Article | str, *, min_score: float | None = None, evidence: bool = True) -> Article:
         """The article with its mentions, entities and stances; what it held of them before is replaced."""
@@ -157,7 +170,10 @@ class Tagger:
         outputs = self._encode(encodings)
         named = []
         for article, encoded, windows in zip(articles, encodings, outputs, strict=True):
-            found = decode_mentions(stitch(encoded, [tags for _, tags in windows]), encoded, self.labels)
+            emissions = stitch(encoded, [tags for _, tags in windows])
+            found = decode_mentions(emissions, encoded, self.labels, self.scaling.phrase_bias)
+            if self._boundaries:
+                found = self._boundaries(found, encoded, stitch(encoded, [states for states, _ in windows]), emissions)
             spans = [(encoded.words[a][0], encoded.words[b][1], label, score) for a, b, label, score in found]
             mentions, entities = cluster(article.text, whole_names(article.text, spans), self._rank)
             named.append(article.model_copy(update={"mentions": mentions, "entities": entities, "stances": []}))
@@ -192,7 +208,8 @@ class Tagger:
             articles, encodings, self._score_pairs(articles, encodings, hidden), strict=True
         ):
             shift, sure = self.scaling.evidence_shift, article.entity_scores()
-            stances = decide(pairs, encoded, self.labels, min_score, evidence, shift, sure)
+            whole = keep_whole(encoded, article.mentions)
+            stances = decide(pairs, whole, self.labels, min_score, evidence, shift, sure)
             decided.append(article.model_copy(update={"stances": stances}))
         return decided
 
@@ -228,13 +245,26 @@ class Tagger:
 
     def _drop_unused(self, article: Article) -> Article:
         """Without the entities that exist only for stances and take part in none."""
-        only = {label.name for label in self.labels.types if label.only_in_stances}
         used = {end for stance in article.stances for end in (stance.holder, stance.target)}
-        kept = [e for e in article.entities if e.type not in only or e.id in used]
+        kept = [e for e in article.entities if e.type not in self.labels.only_in_stances or e.id in used]
         names = {entity.id for entity in kept}
         return article.model_copy(
             update={"entities": kept, "mentions": [m for m in article.mentions if m.entity in names]}
         )
+
+
+def _boundaries(saved: SavedModel) -> Boundaries | None:
+    path = saved.directory / BOUNDARIES
+    if not path.is_file():
+        return None
+    weights = read_tensors(path)
+    try:
+        boundaries = Boundaries(weights, saved.labels)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}; copy the model again") from error
+    if boundaries.hidden != saved.config.get("hidden_size", boundaries.hidden):
+        raise ModelError(f"{path}: belongs to another encoder; make it anew with: mawaqif boundaries {saved.directory}")
+    return boundaries
 
 
 def _pad_states(states: Sequence[Floats]) -> tuple[Floats, Ints]:

@@ -9,15 +9,15 @@ tokenizer's [CLS]; it stands for the article's own voice (AUTHOR) among the enti
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from mawaqif.article import AUTHOR, Article
+from mawaqif.article import AUTHOR, Article, Mention
 from mawaqif.errors import ModelError
 from mawaqif.labels import LabelSet
 from mawaqif.text import Span, begins_phrase, ends_phrase, sentences, words
@@ -182,6 +182,16 @@ def word_tags(article: Article, encoded: Encoded, labels: LabelSet) -> Ints:
             tags[inside] = number[f"I-{mention.type}"]
             tags[inside[0]] = number[f"B-{mention.type}"]
     return tags
+
+
+def keep_whole(encoded: Encoded, mentions: Iterable[Mention]) -> Encoded:
+    """The same text, in which no phrase begins or ends within a mention."""
+    begins, ends = encoded.begins.copy(), encoded.ends.copy()
+    for mention in mentions:
+        inside = words_in(encoded, mention.start, mention.end)
+        begins[inside[1:]] = False
+        ends[inside[:-1]] = False
+    return replace(encoded, begins=begins, ends=ends)
 
 
 def words_in(encoded: Encoded, start: int, end: int) -> Ints:

@@ -85,6 +85,11 @@ class LabelSet(_Frozen):
         return tuple(label.name for label in self.types)
 
     @property
+    def only_in_stances(self) -> tuple[str, ...]:
+        """The types that are annotated only where they take part in a stance: their mentions are phrases, not names."""
+        return tuple(label.name for label in self.types if label.only_in_stances)
+
+    @property
     def stance_names(self) -> tuple[str, ...]:
         return tuple(label.name for label in self.stances)
 

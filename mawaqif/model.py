@@ -34,7 +34,18 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 from mawaqif.encoding import DISTANCE_BUCKETS
 from mawaqif.errors import ModelError
 from mawaqif.labels import LabelSet
-from mawaqif.saved import CONFIG, LABELS, PRECISIONS, SCALE, TOKENIZER, WEIGHTS, WORDS, SavedModel, graph_paths
+from mawaqif.saved import (
+    BOUNDARIES,
+    CONFIG,
+    LABELS,
+    PRECISIONS,
+    SCALE,
+    TOKENIZER,
+    WEIGHTS,
+    WORDS,
+    SavedModel,
+    graph_paths,
+)
 from mawaqif.words import WordTable, write_words
 
 _PEAK = 5.0  # greatest logit of a peer, so that its exponential stays small in 16 bits
@@ -286,6 +297,7 @@ class JointModel(nn.Module):
         save_file(weights, new, metadata={"format": "pt"})
         for graph in (path for precision in PRECISIONS for path in graph_paths(directory, precision)):
             graph.unlink(missing_ok=True)  # it holds small weights of what was saved here before
+        (directory / BOUNDARIES).unlink(missing_ok=True)  # fitted to what was saved here before
         new.replace(directory / WEIGHTS)
         (directory / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         (directory / WEIGHTS).chmod((directory / CONFIG).stat().st_mode)  # save_file lets only the owner read it

@@ -8,6 +8,7 @@
     README.md          the model card
     encoder.onnx, stances.onnx   optional: the computation for ONNX Runtime, with the weights of model.safetensors
     encoder.int8.onnx, stances.int8.onnx   optional: the same with 8-bit matrix products
+    boundaries.safetensors   optional: the networks of `mawaqif.boundaries`, fitted to these weights
 
 Nothing in a directory is ever executed: there is no pickle, and a configuration that points to code is refused.
 """
@@ -22,6 +23,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from mawaqif.errors import ConfigError, ModelError
@@ -35,6 +38,7 @@ CONFIG, WEIGHTS, TOKENIZER, LABELS, CARD = (
     "labels.json",
     "README.md",
 )
+BOUNDARIES = "boundaries.safetensors"
 WORDS, WORD_VECTORS = "words.txt", "words.vectors.weight"
 SCALE = ".scale"  # ends the name of the scales [rows, 1] of a tensor that is stored as 8-bit integers
 ENCODER_GRAPH, STANCE_GRAPH = "encoder.onnx", "stances.onnx"
@@ -173,6 +177,22 @@ def weight_index(path: Path) -> tuple[dict[str, dict[str, Any]], int]:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelError(f"{path}: damaged header ({error}); copy the model again") from error
     return header, 8 + length
+
+
+def read_tensors(path: Path) -> dict[str, NDArray[np.float32]]:
+    """The tensors of 16-bit floats in a small safetensors file, in fp32. Raises ModelError for any other file."""
+    header, start = _check_weights(path), weight_index(path)[1]
+    data, tensors = path.read_bytes()[start:], {}
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        try:
+            if entry["dtype"] != "F16":
+                raise ValueError(f"it is {entry['dtype']}, not F16")
+            values = np.frombuffer(data[begin:end], dtype="<f2").reshape(entry["shape"])
+        except ValueError as error:
+            raise ModelError(f"{path}: damaged tensor {name} ({error}); copy the model again") from error
+        tensors[name] = values.astype(np.float32)
+    return tensors
 
 
 def scales(header: dict[str, dict[str, Any]]) -> dict[str, str]:

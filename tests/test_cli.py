@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -180,6 +181,7 @@ def test_an_error_is_one_line_and_status_2(tmp_path: Path, text_file: Path, fail
         (["train", "c.yaml"], "onnxscript", "train"),
         (["pretrain", "c.yaml"], "transformers", "train"),
         (["words", "c.yaml", "-o", "words"], "sklearn", "train"),
+        (["boundaries", "model", "articles.jsonl"], "torch", "train"),
         (["export", "model"], "onnx", "train"),
         (["evaluate", "model", "gold.jsonl"], "seqeval", "eval"),
         (["evaluate", "model", "gold.jsonl"], "scipy", "eval"),
@@ -203,7 +205,7 @@ def test_a_model_without_graphs_names_the_extra(
 def test_version_and_help() -> None:
     assert run("--version") == (0, f"mawaqif {mawaqif.__version__}\n", "")
     assert "tag" in run("--help")[1]
-    for command in ("tag", "train", "pretrain", "words", "evaluate", "calibrate", "export"):
+    for command in ("tag", "train", "pretrain", "words", "evaluate", "calibrate", "boundaries", "export"):
         assert run(command, "--help")[0] == 0
 
 
@@ -312,12 +314,17 @@ def test_calibrate_sets_the_temperature_and_then_the_default_min_score(
     shutil.copytree(tiny_onnx_model, model)
     status, out, err = run("calibrate", model, gold)
     assert (status, err) == (0, "")
-    first, second = out.splitlines()
+    *tried, chosen = out.splitlines()
     tagger = mawaqif.load(model)
-    told = f"temperature {tagger.scaling.temperature:.3f}, none_bias {tagger.scaling.none_bias:+.3f}: NLL "
-    assert first.startswith(told)
-    assert tagger.scaling.temperature != 1
-    assert second.startswith(f"min_score {tagger.min_score:.2f}: stance F1 ")
+    scaling = tagger.scaling
+    assert chosen == f"chosen: phrase_bias {scaling.phrase_bias}, min_score {tagger.min_score:.2f}"
+    told = f"temperature {scaling.temperature:.3f}, none_bias {scaling.none_bias:+.3f}, NLL "
+    (best,) = [line for line in tried if line.startswith(f"phrase_bias {scaling.phrase_bias}: {told}")]
+    assert f"; min_score {tagger.min_score:.2f}, stance F1 " in best
+    f1 = [float(line.split("F1 ")[1].split()[0]) for line in tried]
+    assert len(f1) == 5
+    assert f1[tried.index(best)] == max(f1)
+    assert scaling.temperature != 1
     assert run("calibrate", model, gold) == (0, out, "")  # fitted anew at temperature 1, so the same
 
 
@@ -388,6 +395,28 @@ def test_train_with_a_wrong_setting_says_which(config: Path, override: str, mess
     assert error.startswith("error ")
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_boundaries_are_fitted_and_used(tiny_onnx_model: Path, tmp_path: Path, gold: Path, text_file: Path) -> None:
+    model = Path(shutil.copytree(tiny_onnx_model, tmp_path / "model"))
+    articles = [
+        tagged.model_copy(update={"id": str(n)})
+        for n, tagged in enumerate(
+            mawaqif.load(model).pipe([article.clean() for article in read_articles(gold)] * 4, min_score=0)
+        )
+    ]
+    write_articles(articles, tmp_path / "unseen.jsonl")
+    status, out, err = run("boundaries", model, tmp_path / "unseen.jsonl")
+    assert status == 0, err
+    assert re.fullmatch(r"\d+ mentions; 0\.\d+ of \d+ held out have the right bounds, \d\.\d+ with the network\n", out)
+    assert run("tag", text_file, "-m", model, "--min-score", 0)[0] == 0
+
+
+def test_boundaries_without_anything_to_learn_from(tiny_model: Path, tmp_path: Path, gold: Path, fails: Fails) -> None:
+    write_articles([article.clean() for article in read_articles(gold)], tmp_path / "bare.jsonl")
+    assert "only 0 mentions of ACTOR and ISSUE were found near annotated ones; give more articles" in fails(
+        "boundaries", tiny_model, tmp_path / "bare.jsonl"
+    )
 
 
 def test_export_writes_the_graphs(tiny_model: Path, tmp_path: Path, text_file: Path) -> None:

@@ -106,6 +106,27 @@ def test_inside_tags_alone_make_no_mention(labels: LabelSet) -> None:
     assert decode_mentions(emissions, make_encoded([1, 1, 1]), labels) == []  # as likely as O, then O
 
 
+@given(seed=SEEDS, number=st.integers(1, 8), biases=st.tuples(st.floats(0, 3), st.floats(0, 3)).map(sorted))
+def test_the_bias_of_phrases_finds_more_of_them_and_changes_no_score(
+    labels: LabelSet, seed: int, number: int, biases: list[float]
+) -> None:
+    emissions, encoded = random_logits(seed, number, len(labels.bio_tags)), make_encoded([number])
+    likely = softmax(emissions)
+    counts = []
+    for bias in biases:
+        found = decode_mentions(emissions, encoded, labels, bias)
+        counts.append(sum(type_ in labels.only_in_stances for *_, type_, _ in found))
+        for first, last, type_, score in found:
+            begins = labels.bio_tags.index(f"B-{type_}")
+            tags = [begins, *[begins + 1] * (last - first)]
+            assert score == pytest.approx(likely[np.arange(first, last + 1), tags].mean(), abs=1e-5)
+    assert counts[0] <= counts[1]
+    nothing = np.zeros_like(emissions)  # every tag as likely as any other
+    assert [type_ for *_, type_, _ in decode_mentions(nothing, encoded, labels, 0.5)] == [
+        labels.only_in_stances[0]
+    ] * number
+
+
 def test_transitions(two_types: LabelSet) -> None:
     allowed = transitions(two_types)
     tags = two_types.bio_tags
@@ -220,7 +241,10 @@ def test_evidence_shift_widens_the_evidence(labels: LabelSet) -> None:
     assert spans == [(2, 3), (0, 7)]
 
 
-@pytest.mark.parametrize("values", [(0.0,), (-1.0,), (float("inf"),), (1.0, float("nan")), (1.0, 0.0, float("inf"))])
+@pytest.mark.parametrize(
+    "values",
+    [(0.0,), (-1.0,), (float("inf"),), (1.0, float("nan")), (1.0, 0.0, float("inf")), (1.0, 0.0, 2.0, float("inf"))],
+)
 def test_scaling_refuses_what_is_no_scale(values: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="temperature must be positive"):
         Scaling(*values)

@@ -11,13 +11,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models
 
-from mawaqif.article import AUTHOR, Article
+from mawaqif.article import AUTHOR, Article, Mention
 from mawaqif.decoding import decode_mentions, stitch
 from mawaqif.encoding import (
     DISTANCE_BUCKETS,
     Encoded,
     Ints,
     encode,
+    keep_whole,
     pad_pairs,
     pad_windows,
     pairs_of,
@@ -211,6 +212,16 @@ def test_where_phrases_may_begin_and_end(tiny_tokenizer: Tokenizer) -> None:
     encoded = encode(["دعا إلى «حوار»، مع علي."], tiny_tokenizer, 16)[0]
     assert encoded.begins.tolist() == [True, True, True, True, False, False, True, True, False]
     assert encoded.ends.tolist() == [True, False, False, True, True, False, False, True, False]
+
+
+def test_no_phrase_begins_or_ends_within_a_mention(tiny_tokenizer: Tokenizer) -> None:
+    text = "رحب حزب النخيل الأخضر بقرار سلوانيا"
+    mentions = [Mention(start=4, end=21, type="ORG"), Mention(start=28, end=35, type="GPE")]
+    encoded = encode([text], tiny_tokenizer, 64)[0]
+    whole = keep_whole(encoded, mentions)
+    assert whole.begins.tolist() == [True, True, False, False, True, True]
+    assert whole.ends.tolist() == [True, False, False, True, True, True]
+    assert encoded.begins.all()  # what was given is left alone
 
 
 def test_words_and_tokens_of_a_span(tiny_tokenizer: Tokenizer) -> None:

@@ -21,7 +21,7 @@ from mawaqif.encoding import Pairs, encode, pad_pairs, pad_windows, pairs_of, sp
 from mawaqif.errors import ModelError
 from mawaqif.labels import LabelSet
 from mawaqif.model import JointModel, _restored, _rounded
-from mawaqif.saved import CONFIG, SCALE, WEIGHTS, open_model
+from mawaqif.saved import BOUNDARIES, CONFIG, SCALE, WEIGHTS, open_model
 
 Outputs = tuple[Tensor, ...]
 
@@ -185,6 +185,14 @@ def test_embeddings_in_8_bits_are_near_and_are_rounded_once(rows: list[list[floa
     again = _rounded(restored["table"])
     assert torch.equal(again[0], stored["table"])
     assert torch.equal(again[1], stored["table.scale"])
+
+
+def test_bounds_of_other_weights_do_not_outlive_them(
+    model: JointModel, tiny_tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    (tmp_path / BOUNDARIES).write_bytes(b"fitted to what was here")
+    model.save(tmp_path, tiny_tokenizer)
+    assert not (tmp_path / BOUNDARIES).exists()
 
 
 def test_heads_of_other_schemes_are_not_saved(

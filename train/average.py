@@ -18,7 +18,7 @@ from mawaqif.saved import CARD, CONFIG, LABELS, TOKENIZER, WORDS, SavedModel, op
 from mawaqif.train.card import mean_card
 
 _ALIKE = 0.2  # of heads from one beginning; after five epochs on other articles it was 0.6, from two beginnings 0.0
-_FITTED = ("temperature", "none_bias", "min_score", "precision")  # to one model's scores: not the mean's
+_FITTED = ("temperature", "none_bias", "phrase_bias", "min_score", "precision")  # to one model's scores: not the mean's
 
 
 def average(models: Sequence[Path], output: Path) -> None:

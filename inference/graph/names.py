@@ -149,7 +149,7 @@ class Names:
     def __init__(self, labels: LabelSet) -> None:
         self.forms = [Form(AUTHOR, False, AUTHOR, 1, Counter({AUTHOR: 1}))]
         self._numbers = {(AUTHOR, AUTHOR): 0}
-        self._unnamed = {label.name for label in labels.types if label.only_in_stances}
+        self._unnamed = set(labels.only_in_stances)
 
     def add(self, article: Article) -> dict[str, int]:
         """The number of each entity's form, by its id in the article; AUTHOR is among them."""

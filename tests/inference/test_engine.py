@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from safetensors.numpy import save_file
 
 from mawaqif.article import Article
+from mawaqif.boundaries import shapes
 from mawaqif.encoding import encode, pad_pairs, pad_windows, pairs_of, special_ids
 from mawaqif.errors import MawaqifError, ModelError
 from mawaqif.inference.engine import EngineName, OnnxEngine, TorchEngine, make_engine
 from mawaqif.inference.tagger import Tagger, load
-from mawaqif.saved import open_model, store_settings
+from mawaqif.saved import BOUNDARIES, open_model, store_settings
 
 Alike = Callable[[Article, Article], None]
 
@@ -54,6 +56,57 @@ def test_both_engines_see_the_vectors_of_words(
     assert words
     words.into.weight.data.zero_()
     assert tagged != list(second.pipe(gold_articles, min_score=0))
+
+
+def write_boundaries(model: Path, hidden: int = 32) -> None:
+    """A network that makes phrases as long as can be."""
+    weights = {
+        name: np.zeros(shape, np.float16)
+        for name, shape in shapes(hidden, open_model(model).labels, width=4, inner=2).items()
+    }
+    weights["score_features"][8] = 1
+    save_file(weights, model / BOUNDARIES)
+
+
+def test_both_engines_choose_the_bounds_of_phrases_again(
+    tiny_onnx_model: Path, tmp_path: Path, onnx: Tagger, gold_articles: list[Article], alike: Alike
+) -> None:
+    model = Path(shutil.copytree(tiny_onnx_model, tmp_path / "model"))
+    write_boundaries(model)
+    first, second = (load(model, engine=name, threads=1) for name in ("onnx", "torch"))
+    phrases = first.labels.only_in_stances
+    longer = []
+    for a, b, plain in zip(*(tagger.pipe(gold_articles, min_score=0) for tagger in (first, second, onnx)), strict=True):
+        alike(a, b)
+        assert Article.from_dict(a.to_dict()) == a
+        lengths = [[m.end - m.start for m in each.mentions if m.type in phrases] for each in (a, plain)]
+        longer.append(max(lengths[0], default=0) > max(lengths[1], default=0))
+        names = [[m for m in each.mentions if m.type not in phrases] for each in (a, plain)]
+        assert {(m.start, m.end) for m in names[0]} == {(m.start, m.end) for m in names[1]}
+    assert any(longer)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:-9]), "truncated or damaged; copy the model again"),
+        (lambda path: save_file({"places": np.zeros((160, 4), np.float16)}, path), "lacks weights"),
+        (lambda path: save_file({"places": np.zeros((160, 4), np.float32)}, path), "it is F32, not F16"),
+        (
+            lambda path: write_boundaries(path.parent, 16),
+            "belongs to another encoder; make it anew with: mawaqif bound",
+        ),
+    ],
+)
+def test_bounds_that_cannot_be_read(
+    tiny_model: Path, tmp_path: Path, damage: Callable[[Path], object], message: str
+) -> None:
+    model = Path(shutil.copytree(tiny_model, tmp_path / "model"))
+    write_boundaries(model)
+    damage(model / BOUNDARIES)
+    with pytest.raises(ModelError, match=message) as caught:
+        load(model)
+    assert str(caught.value).startswith(str(model / BOUNDARIES))
 
 
 def test_graphs_that_await_no_words(tiny_word_model: Path, tiny_onnx_model: Path, tmp_path: Path) -> None:

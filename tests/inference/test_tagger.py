@@ -120,6 +120,13 @@ def test_a_text_that_repeats_itself_gives_stances_in_text_order(tagger: Tagger) 
     assert starts == sorted(starts)
 
 
+def test_evidence_cuts_no_name(tagger: Tagger, gold_articles: list[Article]) -> None:
+    for article in tagger.pipe(gold_articles, min_score=0):
+        bounds = {bound for stance in article.stances for bound in stance.evidence or ()}
+        assert bounds
+        assert not [bound for bound in bounds for m in article.mentions if m.start < bound < m.end]
+
+
 @pytest.mark.parametrize("text", [" ", "\n", "\u200f\u202e", "...", "!؟", "\0", "🙂", "ـ", "\u0301", "http://x.org"])
 def test_almost_nothing_is_no_trouble(tagger: Tagger, text: str) -> None:
     tagged = list(tagger.pipe([text, TEXT, text], min_score=0))
@@ -157,7 +164,7 @@ def test_evidence_can_be_left_out(tagger: Tagger) -> None:
 
 
 def test_unnamed_entities_without_a_stance_are_left_out(tagger: Tagger) -> None:
-    only = {label.name for label in tagger.labels.types if label.only_in_stances}
+    only = tagger.labels.only_in_stances
     every, none = tagger(TEXT * 3, min_score=0), tagger(TEXT * 3, min_score=1)
     assert any(entity.type in only for entity in every.entities)
     assert not any(entity.type in only for entity in none.entities)

@@ -245,8 +245,9 @@ class Tagger:
 
     def _drop_unused(self, article: Article) -> Article:
         """Without the entities that exist only for stances and take part in none."""
+        only = self.labels.only_in_stances
         used = {end for stance in article.stances for end in (stance.holder, stance.target)}
-        kept = [e for e in article.entities if e.type not in self.labels.only_in_stances or e.id in used]
+        kept = [e for e in article.entities if e.type not in only or e.id in used]
         names = {entity.id for entity in kept}
         return article.model_copy(
             update={"entities": kept, "mentions": [m for m in article.mentions if m.entity in names]}

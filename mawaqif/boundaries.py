@@ -111,7 +111,8 @@ def candidates(found: Sequence[WordSpan], encoded: Encoded, labels: LabelSet) ->
     found is one of them. None has a word of a name that was found. The second array [runs] says of which of the
     mentions found each run is; it ascends.
     """
-    phrase = np.array([label in labels.only_in_stances for *_, label, _ in found], dtype=np.bool_)
+    phrases = labels.only_in_stances
+    phrase = np.array([label in phrases for *_, label, _ in found], dtype=np.bool_)
     spans = np.array([span[:2] for span in found], dtype=np.int64).reshape(-1, 2)
     named = np.zeros(len(encoded.words) + 1, dtype=np.int64)
     for first, last in spans[~phrase].tolist():

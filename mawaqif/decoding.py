@@ -118,7 +118,8 @@ def decode_mentions(emissions: Floats, encoded: Encoded, labels: LabelSet, phras
 
 def _begins_phrase(labels: LabelSet) -> Floats:
     """One for the first tag of each type that exists only for stances, zero for the other tags. Shape [tags]."""
-    return np.array([tag[:2] == "B-" and tag[2:] in labels.only_in_stances for tag in labels.bio_tags], np.float32)
+    phrases = labels.only_in_stances
+    return np.array([tag[:2] == "B-" and tag[2:] in phrases for tag in labels.bio_tags], np.float32)
 
 
 def _viterbi(logs: NDArray[np.float32], starts: Ints, allowed: Bools) -> Ints:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from mawaqif.boundaries import PLACES, Boundaries, at_places, candidates, features, network, shapes
 from mawaqif.decoding import Floats, decode_mentions
@@ -152,6 +154,27 @@ def test_of_two_that_share_a_word_the_surer_stays() -> None:
     assert Boundaries(weights, LABELS)(found, encoded, states, logits) == [(0, 5, issue, 0.6)]
     named = [*found, (5, 5, LABELS.type_names[0], 0.1)]  # a name keeps its words, however unsure
     assert Boundaries(weights, LABELS)(named, encoded, states, logits) == [(0, 4, issue, 0.6), named[2]]
+
+
+def test_numpy_s_threads_sleep_and_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else they would wait busily where the engine wants the processors."""
+
+    def threads() -> list[int]:
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    inside = []
+
+    def watched(*arguments: Any) -> Any:
+        inside.append(threads())
+        return network(*arguments)
+
+    monkeypatch.setattr("mawaqif.boundaries.network", watched)
+    encoded, states, logits = make_text(0, [6])
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        Boundaries(make_weights(0), LABELS)([(1, 1, LABELS.only_in_stances[0], 0.4)], encoded, states, logits)
+        assert threads() == before
+    assert inside == [[1] * len(before)]
 
 
 @pytest.mark.parametrize("change", ["missing", "misshapen", "labels"])

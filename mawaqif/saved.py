@@ -8,7 +8,7 @@
     README.md          the model card
     encoder.onnx, stances.onnx   optional: the computation for ONNX Runtime, with the weights of model.safetensors
     encoder.int8.onnx, stances.int8.onnx   optional: the same with 8-bit matrix products
-    boundaries.safetensors   optional: the networks of `mawaqif.boundaries`, fitted to these weights
+    boundaries.safetensors   optional: the network of `mawaqif.boundaries`, fitted to these weights
 
 Nothing in a directory is ever executed: there is no pickle, and a configuration that points to code is refused.
 """
@@ -107,7 +107,7 @@ def open_model(directory: str | Path) -> SavedModel:
         raise ModelError(f"{directory / CONFIG}: has no section 'mawaqif'; this is no model trained by `mawaqif train`")
     if "auto_map" in config:
         raise ModelError(f"{directory / CONFIG}: asks to run code from the directory (auto_map); mawaqif never does")
-    weights = _check_weights(directory / WEIGHTS)
+    weights, _ = _check_weights(directory / WEIGHTS)
     try:
         labels = LabelSet.load(directory / LABELS)
     except ConfigError as error:
@@ -181,7 +181,7 @@ def weight_index(path: Path) -> tuple[dict[str, dict[str, Any]], int]:
 
 def read_tensors(path: Path) -> dict[str, NDArray[np.float32]]:
     """The tensors of 16-bit floats in a small safetensors file, in fp32. Raises ModelError for any other file."""
-    header, start = _check_weights(path), weight_index(path)[1]
+    header, start = _check_weights(path)
     data, tensors = path.read_bytes()[start:], {}
     for name, entry in header.items():
         begin, end = entry["data_offsets"]
@@ -200,10 +200,10 @@ def scales(header: dict[str, dict[str, Any]]) -> dict[str, str]:
     return {name: name + SCALE for name, entry in header.items() if entry["dtype"] == "I8"}
 
 
-def _check_weights(path: Path) -> dict[str, dict[str, Any]]:
-    """The header of a weights file that is as long as it says."""
+def _check_weights(path: Path) -> tuple[dict[str, dict[str, Any]], int]:
+    """The `weight_index` of a weights file that is as long as it says."""
     header, start = weight_index(path)
     wanted = start + max((int(entry["data_offsets"][1]) for entry in header.values()), default=0)
     if (size := path.stat().st_size) != wanted:
         raise ModelError(f"{path}: {size:,} bytes instead of {wanted:,}: truncated or damaged; copy the model again")
-    return header
+    return header, start

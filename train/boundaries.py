@@ -72,9 +72,9 @@ def fit_boundaries(saved: SavedModel, articles: Sequence[Article], seed: int = 0
             f"only {len(choices)} mentions of {' and '.join(saved.labels.only_in_stances)} were found near annotated "
             "ones; give more articles"
         )
-    after = _fitted(saved, for_fit, seed).right(held_out)
+    after = _fitted(for_fit, saved.labels, seed).right(held_out)
     before = np.mean([choice.gold[choice.found] for choice in held_out])
-    kept = _fitted(saved, choices, seed)
+    kept = _fitted(choices, saved.labels, seed)
     weights = {name: value.detach().half().numpy() for name, value in kept.named_parameters()}
     new = saved.directory / f"{BOUNDARIES}.tmp"  # a kill leaves the last one whole
     save_file(weights, new)
@@ -113,9 +113,9 @@ def _annotated(article: Article, encoded: Encoded) -> set[tuple[int, int, str]]:
     return {(inside[0], inside[-1], type_) for inside, type_ in words if inside}
 
 
-def _fitted(saved: SavedModel, choices: Sequence[Choice], seed: int) -> _Network:
+def _fitted(choices: Sequence[Choice], labels: LabelSet, seed: int) -> _Network:
     torch.manual_seed(seed)
-    fitted = _Network(choices[0].states.shape[1], saved.labels)
+    fitted = _Network(choices[0].states.shape[1], labels)
     optimizer = torch.optim.AdamW(fitted.parameters(), lr=_RATE, weight_decay=_DECAY)
     for _ in range(_EPOCHS):
         order = torch.randperm(len(choices)).tolist()
@@ -146,8 +146,7 @@ class _Network(nn.ParameterDict):
     @torch.no_grad()
     def right(self, choices: Sequence[Choice]) -> float:
         """The share of mentions for which the likeliest run of words is an annotated one."""
-        scores = self._scores(choices)
-        return float(np.mean([choice.gold[int(row.argmax())] for choice, row in zip(choices, scores, strict=True)]))
+        return float(np.mean([choice.gold[int(self._scores([choice])[0].argmax())] for choice in choices]))
 
     def _scores(self, choices: Sequence[Choice], dropout: float = 0.0) -> tuple[Tensor, ...]:
         """The scores of the runs of words of each mention."""
